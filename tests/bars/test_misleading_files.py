@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped]
 import pandas as pd
 import pytest
 
 from exitladder.bars.reading import check_bar_files, read_bars
-from exitladder.errors import BarsError, InputFileError
+from exitladder.errors import BarsError, InputFileError, TradesError
 from exitladder.files.conventions import Conventions
 from exitladder.trades.files import read_trades
 
@@ -184,3 +185,90 @@ def test_a_column_of_time_zones_is_not_passed_over(tmp_path: Path) -> None:
         read(tmp_path, text)
     assert read(tmp_path, text, tz="America/New_York")[0] == "2024-01-02 14:30:00"
     assert read(tmp_path, text.replace("EST", "UTC"))[0] == "2024-01-02 09:30:00"
+
+
+def test_hours_and_minutes_are_told_apart(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-02,{hour},10,12,9,11,500\n" for hour in (9, 10, 11))
+    assert read(tmp_path, f"Date,Hour,Open,High,Low,Close,Volume\n{rows}")[0] == "2024-01-02 09:00:00"
+    with pytest.raises(BarsError, match="'9' may be the hour or a minute after midnight"):
+        read(tmp_path, f"Date,Time,Open,High,Low,Close,Volume\n{rows}")
+
+
+def test_dates_that_a_spreadsheet_swapped_are_refused(tmp_path: Path) -> None:
+    swapped = [f"2024-{day:02d}-01 00:00:00" if day <= 12 else f"{day}/01/2024" for day in range(8, 20)]
+    with pytest.raises(BarsError, match=r"swapped their day and month"):
+        read(tmp_path, stamped(*swapped))
+    path = tmp_path / "trades.csv"
+    rows = "".join(f"T{k},A,long,{day},10,1,9\n" for k, day in enumerate(swapped))
+    path.write_text(f"trade_id,symbol,side,entry_time,entry_price,quantity,stop_price\n{rows}")
+    with pytest.raises(TradesError, match=r"swapped their day and month"):
+        read_trades(path)
+    # two forms, and days above 12 in both
+    assert read(tmp_path, stamped("2024-01-10", "2024-01-11", "2024-01-13", "14/01/2024", "15/01/2024", "16/01/2024"))
+
+
+def test_epochs_that_lost_their_digits_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match=r"1\.70407E\+12"):
+        read(tmp_path, stamped("1.70407E+12", "1.70408E+12", "1.70409E+12"))
+
+
+def test_singles_are_the_decimals_that_were_written(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=3)
+    frame = pd.DataFrame({"open": 99.7, "high": 100.1, "low": 99.3, "close": 99.9}, index=days, dtype="float32")
+    frame.to_parquet(tmp_path / "ACME.parquet")
+    bars, _ = read_bars(tmp_path / "ACME.parquet")
+    assert bars["ACME"].high.tolist() == [100.1] * 3 and bars["ACME"].low.tolist() == [99.3] * 3
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Date,Open (USD),High (USD),Low (USD),Close (USD),Volume (shares)",
+        "Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen",
+        "Datum,Erster,Hoch,Tief,Schlusskurs,Stuecke",
+        "Datum,Eröffn.,Hoch,Tief,Zuletzt,Vol.",
+        "Fecha,Apertura,Máximo,Mínimo,Último,Volumen",
+    ],
+)
+def test_headers_with_units_and_in_other_languages(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "ACME.csv"
+    path.write_text(stamped("2024-01-02", "2024-01-03", header=header))
+    bars, _ = read_bars(path)
+    own = bars["ACME"]
+    assert (own.open[0], own.high[0], own.low[0], own.close[0]) == (10.0, 12.0, 9.0, 11.0)
+    assert own.volume is not None and own.volume[0] == 500.0
+
+
+def test_a_sheet_of_notes_and_a_note_below_the_table_are_left_out_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "ACME.xlsx"
+    book = openpyxl.Workbook()
+    bars_sheet, notes = book.active, book.create_sheet("Notes")
+    for line in stamped("2024-01-02", "2024-01-03").splitlines():
+        bars_sheet.append([float(cell) if cell.isdigit() else cell for cell in line.split(",")])
+    bars_sheet.append(["Downloaded in 2024"])
+    notes.append(["made by me"])
+    book.save(path)
+    bars, report = read_bars(path)
+    assert len(bars["ACME"]) == 2
+    told = " ".join(finding.message for finding in report.findings)
+    assert "sheet Notes without a table left out" in told and "below the table left out" in told
+
+
+def test_the_hour_that_comes_twice_needs_its_zone_and_is_not_repaired_away(tmp_path: Path) -> None:
+    path = tmp_path / "ACME.csv"
+    hours = ("00:00", "01:00", "01:00", "02:00", "03:00")
+    rows = [f"2024-11-03 {hour},10,12,9,{11 + k / 10},500" for k, hour in enumerate(hours)]
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    for repair in (False, True):
+        with pytest.raises(BarsError, match=r"clocks may go back.*Pass the time zone"):
+            read_bars(path, repair=repair)
+    bars, _ = read_bars(path, tz="America/New_York")
+    assert bars["ACME"].close.tolist() == [11.0, 11.1, 11.2, 11.3, 11.4]
+
+
+def test_texts_that_a_spreadsheet_keeps_are_read_without_their_formula(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    rows = [f'="2024-01-0{day}",="0700",="10",12,9,11' for day in (2, 3, 4)]
+    path.write_text("\n".join(["Date,Symbol,Open,High,Low,Close", *rows]) + "\n")
+    bars, _ = read_bars(path)
+    assert list(bars.symbols) == ["0700"] and bars["0700"].open.tolist() == [10.0] * 3

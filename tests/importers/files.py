@@ -202,6 +202,14 @@ def files_of_the_page() -> dict[str, str]:
             f"UID:0,Account Type:Main,Time Zone:UTC+8\n{OKX}\n"
             "1,100,2025-11-29 08:25:29,Spot,BTC-USDT,Buy,0.01,BTC,90000,0,-0.00001,BTC,0,0,0.00999,0.00999,BTC\n"
         ),
+        "executions.csv": "When,What,Pieces,At,Way\n2024-01-02,ACME,5,100,buy\n",
+        "amibroker.csv": (
+            "Ticker,Trade,Date,Price,Ex. date,Ex. Price,Profit,Shares\nACME,Long,1/16/2024,100,1/18/2024,105,50,10\n"
+        ),
+        "Performance.csv": (
+            "symbol,buyFillId,sellFillId,qty,buyPrice,sellPrice,pnl,boughtTimestamp,soldTimestamp\n"
+            "ESH4,2,1,1,4905,4900,$(250.00),01/16/2024 16:02:10,01/16/2024 09:31:05\n"
+        ),
         "broker.csv": "Ticker,Open Day,Paid,Units\nACME,2024-01-02,100,5\n",
         "january.csv": "symbol,date,side,qty,price\nA,2024-01-02,buy,1,5\n",
         "february.csv": "symbol,date,side,qty,price\nA,2024-01-02,buy,1,5\nA,2024-02-02,sell,1,6\n",

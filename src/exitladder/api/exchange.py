@@ -80,12 +80,12 @@ def import_trades(
     given = [s if isinstance(s, pd.DataFrame) else Path(s) for s in found]
     data = call_of(settings).settings.data
     how, given_side = data.conventions, side or data.side
+    options = options_of(how, side=given_side, grouping=group, dust=dust, symbol_map=dict(symbol_map or {}))
     if columns or values or not (program or known_as(given[0])):
         if len(given) > 1:
             raise TradesError("columns= and values= read one table, but several are given. Import the others alone.")
         same = dict(values or {}) | ({"side": given_side} if given_side else {})
-        return table_imported(given[0], dict(columns or {}), same, conventions=how)
-    options = options_of(how, side=given_side, grouping=group, dust=dust, symbol_map=dict(symbol_map or {}))
+        return table_imported(given[0], dict(columns or {}), same, conventions=how, options=options)
     return import_files(given, program, options)
 
 

@@ -14,7 +14,7 @@ from exitladder.bars.checking.notes import commonest_step, notes_despite_errors,
 from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
 from exitladder.bars.checking.rolls import CONTRACT_COLUMNS, contract_changes, roll_text
 from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_lengths, snap_noise
-from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
+from exitladder.bars.layouts.columns import HOURS, PRICES, REQUIRED, BarColumns, bar_columns, snake_name
 from exitladder.bars.layouts.how_read import reading_of
 from exitladder.bars.layouts.period_ends import name_the_end, period_of
 from exitladder.bars.layouts.stamping import (
@@ -206,6 +206,9 @@ def bars_of_table(
 def _stamps(table: Table, names: BarColumns, options: ReadOptions) -> Stamps:
     apart = None if names.time_of_day is None else table.frame[names.time_of_day]
     given = table.frame[names.stamp]
+    if apart is not None and snake_name(names.time_of_day) in HOURS:
+        hours = apart.astype("str").str.strip().str.extract(r"^(\d{1,2})(?:\.0*)?$")[0]
+        apart = (hours + ":00").where(hours.notna(), apart.astype("str")).astype("str")
     return read_stamps(given, tz=options.tz, dates=options.conventions.dates, time_of_day=apart)
 
 

@@ -211,12 +211,36 @@ def parse_numbers(given: pd.Series[Any], decimal: str = ".") -> tuple[FloatArray
     if pd.api.types.is_bool_dtype(given.dtype):
         return np.full(len(given), np.nan), given.notna().to_numpy()
     if pd.api.types.is_numeric_dtype(given.dtype):
-        return given.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(given), dtype=bool)
+        return doubles(given), np.zeros(len(given), dtype=bool)
     if given.dtype == object:
         return _parse_objects(given, decimal)
     if not pd.api.types.is_string_dtype(given.dtype):
         return np.full(len(given), np.nan), given.notna().to_numpy()
     return _parse_texts(_texts(given), decimal)
+
+
+def doubles(given: pd.Series[Any]) -> FloatArray:
+    """Return numbers as doubles; one of half the size is the decimal number that it was written for.
+
+    Parameters
+    ----------
+    given : Series of numbers
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        NaN where a cell is blank.
+
+    Examples
+    --------
+    >>> doubles(pd.Series([100.1], dtype="float32")).tolist()
+    [100.1]
+    """
+    if str(given.dtype).lower() in ("float32", "float[pyarrow]"):
+        # a high of 100.1 must not be below a target of 100.1
+        texts = pa.array(given.to_numpy(dtype=np.float32, na_value=np.nan)).cast(pa.string())
+        return np.asarray(texts.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(given.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
 def currencies_of(columns: Iterable[pd.Series[Any]]) -> list[str]:
@@ -294,8 +318,10 @@ def _cleaned(texts: Any) -> Any:
         return pc.replace_substring_regex(clean, r"^\+", "")
     # a number that a spreadsheet is told to keep as text
     clean = pc.replace_substring_regex(clean, r'^="(.*)"$', r"\1")
+    # the price of an order: @100.50
+    clean = pc.replace_substring_regex(clean, f"^@{_BLANK}*", "")
     clean = pc.replace_substring_regex(clean, "^[−–]", "-")
-    clean = pc.replace_substring_regex(clean, r"^\((.+)\)$", r"-\1")
+    clean = pc.replace_substring_regex(clean, f"^(?:{_SIGNS})?{_BLANK}*\\((.+)\\)$", r"-\1")
     clean = pc.replace_substring_regex(clean, f"^([+-]?){_BLANK}*(?:{_SIGNS}){_BLANK}*", r"\1")
     clean = pc.replace_substring_regex(clean, f"{_BLANK}*(?:{_SIGNS})$", "")
     return pc.replace_substring_regex(clean, r"^\+", "")

@@ -35,9 +35,14 @@ _TIME = (
     r"(?:(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,:](?P<f>\d{1,9}))?)?(?:\s*(?P<ap>[AaPp])\.?[Mm]\.?)?"
     r"|(?P<t>\d{6}|\d{4}|\d{2}))"
 )
-_ZONE = r"(?P<z>(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d{2})?|[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+|[A-Za-z]{1,5})?(?:\[[^\]]*\])?"
+_ZONE = (
+    r"(?P<z>(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d{2})?|[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+|[A-Za-z]{1,5})?"
+    r"(?:\[[^\]]*\]|\s*\([^)]*\))?"
+)
 _STAMP = rf"^\s*{_WEEKDAY}(?:{'|'.join(_DATES)})(?:(?:\s*[T,;_]\s*|\s+){_TIME}\s*{_ZONE})?\s*$"
 _EARLY_CENTURY = 69
+# dates of either form from which on swapped ones are suspected
+_SWAPPED = 3
 # by how much longer a span of time must be for its reading of the dates to be doubted
 _CLEARLY = 1.2
 
@@ -92,7 +97,7 @@ def read_texts(texts: Any, tz: str, dates: str) -> TextStamps:
     year, month, day = (np.zeros(len(texts), dtype=np.int64) for _ in range(3))
     problem = _fill(part, matched, (year, month, day))
     order, more = _place_order(part, (year, month, day), dates)
-    problem = problem or more
+    problem = problem or more or _swapped(part)
     if problem:
         nothing = np.full(len(texts), NO_TIME, dtype=np.int64)
         return TextStamps(nothing, nothing, np.zeros(len(texts), dtype=bool), "", 0, problem)
@@ -185,6 +190,27 @@ def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray]
         month_first = dates == "monthfirst"
     day[there], month[there] = (second[there], first[there]) if month_first else (first[there], second[there])
     return "month first" if month_first else "day first", ""
+
+
+def _swapped(part: dict[str, Any]) -> str:
+    """Return why dates are doubted that a spreadsheet took for another order of day and month, else "".
+
+    It turns 05/01/2024 into the first of May where it expects the month first, and leaves 13/01/2024 as text: every
+    date has a day of 12 or less, and every text shows its day.
+    """
+    (day, are_dates), (first, are_texts) = _number(part["d1"]), _number(part["p"])
+    second = _number(part["q"])[0]
+    if are_dates.sum() < _SWAPPED or are_texts.sum() < _SWAPPED:
+        return ""
+    if (day[are_dates] > 12).any() or ((first <= 12) & (second <= 12) & are_texts).any():
+        return ""
+    i = int(np.argmax(are_dates))
+    date = f"{part['y1'][i].as_py()}-{part['m1'][i].as_py()}-{part['d1'][i].as_py()}"
+    return (
+        f"A column of dates must have one form, but has both {date!r} and {_shown(part, int(np.argmax(are_texts)))}, "
+        "and no date of the first form has a day above 12: a spreadsheet has most likely swapped their day and month. "
+        "Export the file again without opening it in a spreadsheet, or write all dates such as 2024-01-31"
+    )
 
 
 def _may_begin_with_year(part: dict[str, Any], there: BoolArray, *, is_day_first: bool) -> bool:

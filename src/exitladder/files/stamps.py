@@ -96,6 +96,9 @@ def read_stamps(
     "A column of dates must tell day and month apart, but dates such as '01/02/24' l"
     """
     if time_of_day is not None:
+        problem = _open_clock(time_of_day)
+        if problem:
+            return _nothing(len(values), problem)
         values = _with_time(values, time_of_day)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         found = _of_datetimes(pd.DatetimeIndex(values), tz)
@@ -231,6 +234,23 @@ def _of_digits(values: pd.Series[Any], texts: Any, tz: str) -> Stamps:
         numbers = pc.cast(unsigned, pa.float64())
     series = pd.Series(numbers.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get))
     return _of_numbers(series, tz)
+
+
+def _open_clock(times: pd.Series[Any]) -> str:
+    """Return why times of day such as 9 and 15 cannot be read, else ""."""
+    if pd.api.types.is_datetime64_any_dtype(times.dtype) or times.dtype == object:
+        return ""
+    texts = _digits_text(times).dropna().str.strip()
+    if not len(texts) or not texts.str.fullmatch(r"\d{1,2}").all():
+        return ""
+    hours = texts.astype(np.int64)
+    if not 0 < int(hours.max()) <= 24:
+        return ""
+    shown = texts[hours > 0].iloc[0]
+    return (
+        f"A time of day must show its hour and minute, but {shown!r} may be the hour or a minute after midnight. Write "
+        "it such as 09:00 or 0900, or name the column hour if it is the hour"
+    )
 
 
 def _with_time(dates: pd.Series[Any], times: pd.Series[Any]) -> pd.Series[Any]:

@@ -7,6 +7,7 @@ import lzma
 import tempfile
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from exitladder.files.conventions import MEGABYTE, PLAIN, Conventions
 from exitladder.files.packed import too_large
 from exitladder.files.table import Table
 from exitladder.files.text.delimited import BadLine, NameColumns, read_delimited
+from exitladder.files.text.edges import without_footer
 from exitladder.files.untrusted.feather_v1 import in_second_version
 
 __all__ = ["TABLE_SUFFIXES", "BadLine", "Table", "read_table", "table_suffix"]
 
-_TEXTS = (".csv", ".csv.gz", ".txt", ".tsv", ".zip")
-TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".txt", ".tsv", ".zip", ".xlsx", ".feather", ".arrow")
+_TEXTS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".zip")
+_FEWEST_COLUMNS = 3
+TABLE_SUFFIXES = (".parquet", ".pq", *_TEXTS, ".xlsx", ".feather", ".arrow")
 
 
 def table_suffix(path: Path) -> str | None:
@@ -132,6 +135,12 @@ def _read_excel(path: Path, sheet: str, conventions: Conventions) -> Table:
     if sheet and sheet not in names:
         raise InputFileError(f"There is no sheet {sheet!r} in '{path}'; it has: {', '.join(names)}.")
     filled = {name: frame for name, frame in sheets.items() if len(frame.dropna(how="all"))}
+    notes = [name for name, frame in filled.items() if frame.notna().any().sum() < _FEWEST_COLUMNS]
+    if len(filled) > len(notes):
+        # a sheet of notes is no table
+        filled = {name: frame for name, frame in filled.items() if name not in notes}
+    else:
+        notes = []
     if not filled:
         raise pd.errors.EmptyDataError
     if len(filled) > 1:
@@ -141,7 +150,9 @@ def _read_excel(path: Path, sheet: str, conventions: Conventions) -> Table:
         )
     ((name, frame),) = filled.items()
     check_columns(path, frame.shape[1], conventions)
-    return _sheet_table(frame, f"{path.name}, sheet {name}" if len(sheets) > 1 else path.name)
+    table = _sheet_table(frame, f"{path.name}, sheet {name}" if len(sheets) > 1 else path.name)
+    remarks = [f"sheet{'' if len(notes) == 1 else 's'} {', '.join(notes)} without a table left out"] if notes else []
+    return replace(table, remarks=(*remarks, *table.remarks))
 
 
 def _sheets(path: Path, sheet: str) -> tuple[list[str], dict[str, pd.DataFrame]]:
@@ -167,8 +178,9 @@ def _sheet_table(cells: pd.DataFrame, name: str) -> Table:
     frame = body.loc[keep, columns].infer_objects()
     frame.columns = pd.Index([header[k] for k in columns])
     numbers = np.flatnonzero(keep) + top + 2
+    frame, numbers, remarks = without_footer(frame, numbers, "row")
     table = Table.from_frame(frame.reset_index(drop=True), name)
-    return Table(table.frame, name, "row", numbers.astype(np.int64), doubled=table.doubled)
+    return Table(table.frame, name, "row", numbers.astype(np.int64), doubled=table.doubled, remarks=tuple(remarks))
 
 
 def _read_parquet(path: Path, conventions: Conventions) -> pd.DataFrame:

@@ -58,6 +58,7 @@ def import_trades(
     frame = frame.drop(columns=replaced).rename(columns=dict(renames)).assign(**values)
     frame = frame.rename(columns={c: snake_name(c) for c in frame.columns if snake_name(c) in known})
     described += _find_side(frame)
+    _refuse_missing(frame, table, renames)
     unused = [str(c) for c in frame.columns if c not in known]
     if unused:
         described.append(f"left out: {', '.join(unused)}")
@@ -67,6 +68,27 @@ def import_trades(
     if not words.isin(["long", "short"]).any():
         _refuse_executions(frame, table)
     return trades_of_table(Table(frame, table.name, table.unit, table.numbers), conventions), described
+
+
+def _refuse_missing(frame: pd.DataFrame, table: Table, renames: Mapping[str, str]) -> None:
+    """Reject a table in which no column is known as one that trades must have, by the file's own headers.
+
+    Raises
+    ------
+    TradesError
+        If there is one.
+    """
+    # side and trade_id may follow from others
+    missing = [name for name in REQUIRED if name not in frame and name not in ("trade_id", "side")]
+    if missing:
+        headers = [str(c) for c in table.frame.columns if c not in renames and not str(c).startswith("Unnamed: ")]
+        has = ", ".join(headers[:20]) + (f" and {len(headers) - 20} more" if len(headers) > 20 else "")
+        example = f"{headers[0] if headers else 'Opened'}={missing[0]}"
+        raise TradesError(
+            f"No column of {table.name} is known as {', '.join(missing)} (it has: {has}). Name each with --map, "
+            f"such as --map '{example}'. If a row is an execution, name time, side, quantity and price instead; the "
+            "side of a file with one side is --side, and a symbol that it lacks --symbol."
+        )
 
 
 _SIDE_NAMES = ("side", "direction", "long_short", "position_side", "type", "buy_sell", "action", "market_pos", "b_s")

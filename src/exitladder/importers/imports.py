@@ -13,17 +13,26 @@ import pandas as pd
 from exitladder.arrays import BoolArray
 from exitladder.errors import InputFileError, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
-from exitladder.files.tables import Table, read_table
+from exitladder.files.tables import Table, read_table, table_suffix
 from exitladder.importers.broker_table import import_trades
 from exitladder.importers.catalogue import NAMES, PROFILES
-from exitladder.importers.profiles import Found, Profile, find_tables
+from exitladder.importers.fills_profiles import PLAIN_FILLS
+from exitladder.importers.plain.doubts import doubtful_positions
+from exitladder.importers.profiles import Found, Profile, find_tables, key_of
 from exitladder.importers.profit import ClosedProfit, closed_profit, with_contract_sizes
-from exitladder.importers.reading import Executions, ImportOptions, read_executions
+from exitladder.importers.reading import Executions, ImportOptions, options_of, read_executions
 from exitladder.importers.sources import Sheet, open_source
 from exitladder.runtime.shown import Shown
 from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
 from exitladder.trades.positions import Positions, fills_of_positions, group_fills, trades_of_positions
 from exitladder.trades.trades import Trades
+
+# what --map calls the columns of fills, and the names here
+_FILL_NAMES = {
+    "trade_id": "trade_id", "fill_id": "fill_id", "symbol": "symbol", "time": "time", "side": "side",
+    "quantity": "quantity", "price": "price", "commission": "fee", "commission_currency": "fee_currency", "tag": "tag",
+    "multiplier": "multiplier", "stop_price": "stop",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,17 +109,22 @@ def import_files(
         raise TradesError(
             f"Files imported together must be of one kind, but are {' and '.join(titles)}. Import each alone."
         )
+    return _imported(parts, options)
+
+
+def _imported(parts: Sequence[Executions], options: ImportOptions) -> Imported:
+    """Return the trades that executions make up."""
     whole, repeats = _joined(parts)
     positions = group_fills(whole.fills, options.grouping, dust=options.dust)
     trades, sized = with_contract_sizes(trades_of_positions(whole.fills, positions), whole, positions)
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
     trades, working = _with_working_stops(trades, whole, positions)
     notes += [*repeats, *working]
-    notes += sized + _told(trades)
+    notes += sized + _told(trades) + doubtful_positions(whole.fills, positions, trades)
     return Imported(
         trades,
         fills_of_positions(whole.fills, positions, trades.trade_id),
-        titles[0],
+        parts[0].profile.title,
         notes,
         closed_profit(whole, positions, trades.trade_id),
         whole.money,
@@ -123,8 +137,9 @@ def table_imported(
     values: Mapping[str, str],
     *,
     conventions: Conventions = PLAIN,
+    options: ImportOptions | None = None,
 ) -> Imported:
-    """Return the trades of one table of round trips whose columns the user names.
+    """Return the trades of one table whose columns the user names, of fills if `time` or `price` is among them.
 
     Parameters
     ----------
@@ -134,23 +149,70 @@ def table_imported(
     values : mapping of str to str
         Columns that are the same for every trade.
     conventions : Conventions
+    options : ImportOptions, optional
+        Names of symbols, and how fills are grouped.
 
     Returns
     -------
     Imported
-        Without fills.
+        Without fills if the rows are round trips.
 
     Raises
     ------
     TradesError
         If a name is unknown, or the trades break a rule.
     """
+    fills = {"time", "price"} & {*columns.values(), *values}
+    if fills or (
+        not columns and not values and not isinstance(source, pd.DataFrame) and table_suffix(Path(source)) is None
+    ):
+        given = options or options_of(conventions, side=str(values.get("side", "")))
+        return _fills_imported(source, columns, values, given)
     if isinstance(source, pd.DataFrame):
         table = Table.from_frame(source, "table")
     else:
         table = read_table(source, conventions=conventions)
+    if options is not None and options.symbol:
+        values = {"symbol": options.symbol, **values}
     trades, notes = import_trades(table, columns, values, conventions=conventions)
+    if options is not None and options.symbol_map:
+        names = [options.symbol_map.get(str(name), str(name)) for name in trades.symbol]
+        trades = replace(trades, symbol=np.array(names, dtype=object))
     return Imported(trades, None, "a table of trades", list(notes), None, {})
+
+
+def _fills_imported(
+    source: str | Path | pd.DataFrame, columns: Mapping[str, str], values: Mapping[str, str], options: ImportOptions
+) -> Imported:
+    """Return the trades of a list of fills whose columns the user names."""
+    known = PLAIN_FILLS.columns
+    for new in (*columns.values(), *values):
+        if new not in _FILL_NAMES:
+            raise TradesError(f"Fills have no column '{new}'. {did_you_mean(new, _FILL_NAMES)}")
+    sheets = [Sheet.of_frame("table", source)] if isinstance(source, pd.DataFrame) else open_source(source)
+    wanted = {old: known[_FILL_NAMES[new]][0] for old, new in columns.items()}
+    renamed, is_found = [], not wanted
+    for sheet in sheets:
+        rows = [list(row) for row in sheet.rows]
+        for k, row in enumerate(rows):
+            if set(wanted) <= set(row):
+                # another column of the new name would be read in its place
+                taken = {key_of(cell) for cell in wanted.values()}
+                rows[k] = [wanted.get(c, "" if key_of(c) in taken else c) for c in row]
+                is_found = True
+        renamed.append(replace(sheet, rows=rows))
+    if not is_found:
+        heads = max(
+            (row for sheet in sheets for row in sheet.rows[:50]), key=lambda row: sum(map(bool, row)), default=[]
+        )
+        lost = next((old for old in wanted if old not in heads), next(iter(wanted)))
+        raise TradesError(f"The file has no column '{lost}'. {did_you_mean(lost, [cell for cell in heads if cell])}")
+    options = replace(options, symbol=values.get("symbol", options.symbol), side=values.get("side", options.side))
+    if set(values) - {"side", "symbol"}:
+        raise TradesError("Of fills, --value can give the side and the symbol alone. Put other values into the file.")
+    label = "table" if isinstance(source, pd.DataFrame) else Path(source).name
+    parts = _read(find_tables(renamed, (PLAIN_FILLS,)), label, options, renamed)
+    return _imported(parts, options)
 
 
 def known_as(source: str | Path | pd.DataFrame) -> str:
@@ -211,6 +273,9 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
             ) from cause
     if not done:
         raise faults[0]
+    if len(done) > 1 and len({f.sheet.name for f in chosen}) > 1:
+        names = ", ".join(dict.fromkeys(f.sheet.name for f in chosen))
+        done[0].notes.insert(0, f"{len(done)} tables were read together as one account: {names}")
     return done
 
 

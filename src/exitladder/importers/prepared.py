@@ -25,6 +25,10 @@ class Prepared:
     kind : {"fills", "round_trips"}
     zone : str
         Time zone that the file itself tells, else blank.
+    dates : {"auto", "dayfirst", "monthfirst"}
+        What the user says of dates such as 03/04/2024.
+    grouping : {"positions", "fifo"}
+        How fills are to be grouped.
     notes : list of str
         Rows left out, and assumptions.
     money : dict of str to float
@@ -36,6 +40,8 @@ class Prepared:
     frame: pd.DataFrame
     kind: str
     zone: str = ""
+    dates: str = "auto"
+    grouping: str = "positions"
     notes: list[str] = field(default_factory=list)
     money: dict[str, float] = field(default_factory=dict)
 

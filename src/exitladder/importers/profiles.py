@@ -13,6 +13,11 @@ from exitladder.importers.sources import Sheet
 
 Spellings = tuple[str, ...]
 
+ZONE_BEHIND = re.compile(
+    r"[\s_]*[(\[]?\s*(?:UTC|GMT)\s*(?P<sign>[+-]?)(?P<hour>\d{0,2}):?(?P<minute>\d{2})?\s*[)\]]?\s*$", re.IGNORECASE
+)
+"""The offset behind the header of a column of times: ``Time(UTC+8)``, ``Date (UTC)``, ``Created GMT``."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -92,6 +97,8 @@ class Found:
         Read from the headers, blank where they tell none.
     before : list of list of str
         The rows above the table.
+    rest : DataFrame of str
+        The columns that the profile does not read, by the file's own headers; rows as those of `frame`.
     """
 
     profile: Profile
@@ -100,6 +107,7 @@ class Found:
     headers: dict[str, str]
     currency: str
     before: list[list[str]]
+    rest: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def has(self, *names: str) -> bool:
         """Return whether all these columns are there."""
@@ -107,14 +115,14 @@ class Found:
 
 
 def key_of(header: str) -> str:
-    """Return a header's letters and digits in lower case, without accents.
+    """Return a header's letters and digits in lower case, without accents; a percent sign is ``pct``.
 
     Examples
     --------
-    >>> key_of("Net P&L USD"), key_of("S / L"), key_of("Prélèvement")
-    ('netplusd', 'sl', 'prelevement')
+    >>> key_of("Net P&L USD"), key_of("S / L"), key_of("Prélèvement"), key_of("Profit %")
+    ('netplusd', 'sl', 'prelevement', 'profitpct')
     """
-    plain = unicodedata.normalize("NFKD", header.lower())
+    plain = unicodedata.normalize("NFKD", header.lower().replace("%", "pct"))
     return "".join(c for c in plain if c.isalnum())
 
 
@@ -125,10 +133,10 @@ def find_tables(sheets: Sequence[Sheet], profiles: Sequence[Profile]) -> list[Fo
         heads = [(n, *match) for n, row in enumerate(sheet.rows) if (match := _match(row, profiles)) is not None]
         for k, (n, order, labels, currency) in enumerate(heads):
             end = heads[k + 1][0] if k + 1 < len(heads) else len(sheet.rows)
-            table = _table(sheet, n, end, labels)
+            table, rest = _table(sheet, n, end, labels)
             if len(table):
                 headers = {name: sheet.rows[n][column] for name, column in labels.items()}
-                found.append((order, Found(profiles[order], sheet, table, headers, currency, sheet.rows[:n])))
+                found.append((order, Found(profiles[order], sheet, table, headers, currency, sheet.rows[:n], rest)))
     return [table for _, table in sorted(found, key=lambda f: f[0])]
 
 
@@ -136,10 +144,11 @@ def _match(row: Sequence[str], profiles: Sequence[Profile]) -> tuple[int, dict[s
     if sum(bool(cell) for cell in row) < 3:
         return None
     keys = [key_of(cell) for cell in row]
+    without_zones = [key_of(ZONE_BEHIND.sub("", cell)) for cell in row]
     if sum(key.isdigit() for key in keys) > len(keys) // 2:
         return None
     for order, profile in enumerate(profiles):
-        labels, currency = _labels(row, keys, profile)
+        labels, currency = _labels(row, without_zones if profile.prepare == "plain" else keys, profile)
         if all(name in labels for name in profile.needs) and all(mark in keys for mark in profile.marks):
             return order, labels, currency
     return None
@@ -173,10 +182,12 @@ def _coin(header: str, key: str, text: str) -> str:
     return last if is_coin else ""
 
 
-def _table(sheet: Sheet, head: int, end: int, labels: dict[str, int]) -> pd.DataFrame:
+def _table(sheet: Sheet, head: int, end: int, labels: dict[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns of the profile, and the others by their headers."""
     width = len(sheet.rows[head])
     hidden_head = sheet.hidden[head]
-    rows, lines = [], []
+    others = {name: k for k, name in reversed(list(enumerate(sheet.rows[head]))) if name and k not in labels.values()}
+    rows, rest, lines = [], [], []
     for n in range(head + 1, end):
         row = sheet.rows[n]
         if len(row) != width and sheet.hidden[n]:
@@ -187,7 +198,8 @@ def _table(sheet: Sheet, head: int, end: int, labels: dict[str, int]) -> pd.Data
         if len(row) < width and sum(bool(cell) for cell in row) == 1:
             break  # the title of the next table
         rows.append([row[k] if k < len(row) else "" for k in labels.values()])
+        rest.append([row[k] if k < len(row) else "" for k in others.values()])
         lines.append(f"{sheet.name}, {sheet.unit} {sheet.numbers[n]}")
     frame = pd.DataFrame(rows, columns=list(labels), dtype=object)
     frame["line"] = lines
-    return frame
+    return frame, pd.DataFrame(rest, columns=list(others), dtype=object)

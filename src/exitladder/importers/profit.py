@@ -19,6 +19,8 @@ _CENT = 0.0101
 # a profit so small that the cent is a larger share of it says nothing of the size
 _TELLING = 5e-3
 _MOST_DIGITS = 3
+# contract sizes of futures with more than one digit: 25, 12.5, 125, 62.5, 37.5, 42 and tens of them
+_USUAL = frozenset({"2.500", "1.250", "6.250", "3.750", "4.200", "1.120", "1.500", "1.100"})
 
 
 @dataclass(frozen=True)
@@ -247,19 +249,41 @@ def _by_profit(
     sign = np.where(positions.is_entry, -1.0, 1.0) * positions.side[owner]
     moved = np.bincount(owner, weights=sign * positions.quantity * _worth(executions, positions), minlength=n)
     parts = np.diff(positions.start)
+    costs: FloatArray = np.zeros(n)
+    if executions.profile.profit != "gross":
+        costs = np.asarray(
+            np.bincount(owner, weights=np.nan_to_num(fills.commission[positions.fill]) * share, minlength=n),
+            dtype=np.float64,
+        )
     told = np.bincount(owner, weights=~np.isnan(booked), minlength=n) > 0
     usable = is_asked & told & (positions.left == 0.0) & (profit != 0) & (moved != 0)
     found: dict[str, float] = {}
     for symbol in dict.fromkeys(map(str, trades.symbol[usable])):
         rows = usable & (trades.symbol == symbol)
-        size = _size(profit[rows], moved[rows], parts[rows])
+        size = _size(profit[rows], moved[rows], costs[rows], parts[rows])
         if size is not None and size != 1.0:
             found[symbol] = size
     return found
 
 
-def _size(profit: FloatArray, moved: FloatArray, parts: np.ndarray) -> float | None:
-    """Return the roundest size that explains all profits to the cent, None if there is none."""
+def _size(profit: FloatArray, moved: FloatArray, costs: FloatArray, parts: np.ndarray) -> float | None:
+    """Return the roundest size that explains all profits to the cent, before or after costs, None if there is none."""
+    found = [_explains(given, moved, parts) for given in ([profit, profit + costs] if costs.any() else [profit])]
+    sizes = [size for size in found if size is not None]
+    if not sizes:
+        return None
+    size = min(sizes, key=_digits)
+    # what differs less from the profit of one unit is cost, and so may be any size that one position alone tells
+    if abs(size - 1.0) < 0.5 or (len(profit) == 1 and _digits(size) > 1 and f"{size:e}"[:5] not in _USUAL):
+        return None
+    return size
+
+
+def _digits(size: float) -> int:
+    return next((n for n in range(1, _MOST_DIGITS + 1) if float(f"{size:.{n}g}") == size), _MOST_DIGITS + 1)
+
+
+def _explains(profit: FloatArray, moved: FloatArray, parts: np.ndarray) -> float | None:
     surest = int(np.argmax(np.abs(profit)))
     ratio, slack = profit[surest] / moved[surest], _CENT * parts
     if ratio <= 0 or slack[surest] > _TELLING * abs(profit[surest]):

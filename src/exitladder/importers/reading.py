@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,18 @@ from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.files.conventions import Conventions
-from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
+from exitladder.files.numbers import currencies_of
+from exitladder.importers.decode import (
+    HOLES,
+    check_prices,
+    date_order,
+    decimal_mark,
+    decode_numbers,
+    decode_sides,
+    decode_times,
+    refuse_open_points,
+)
+from exitladder.importers.plain.accounts import keep_accounts_apart
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
 from exitladder.importers.steps import STEPS
@@ -26,6 +38,9 @@ NUMBERS = (
 )  # fmt: skip
 # by as much as fees may move a total
 _FEES = 0.03
+# further columns of costs
+_FURTHER = r"fee_\d+"
+_TIMES = ("time", "entry_time", "exit_time")
 _CHECKED_LATER = ("quantity", "price", "entry_price", "exit_price")
 _PRICES = ("price", "entry_price", "exit_price", "stop", "working")
 
@@ -39,8 +54,8 @@ class ImportOptions:
     tz : str
         Time zone of stamps that carry none; blank: that of the program, else UTC.
     decimal : {".", ","}, optional
-    day_first : bool, optional
-        Order of ``03/04/2024``.
+    dates : {"auto", "dayfirst", "monthfirst"}
+        Order of ``03/04/2024`` where the file does not settle it.
     symbol : str
         Symbol of a file that names none.
     symbol_map : mapping of str to str
@@ -54,7 +69,7 @@ class ImportOptions:
 
     tz: str = ""
     decimal: str | None = None
-    day_first: bool | None = None
+    dates: str = "auto"
     symbol: str = ""
     symbol_map: Mapping[str, str] = field(default_factory=dict)
     side: str = ""
@@ -87,7 +102,7 @@ def options_of(
     return ImportOptions(
         tz="" if conventions.tz == "UTC" else conventions.tz,
         decimal=None if conventions.decimal == "auto" else conventions.decimal,
-        day_first=None if conventions.dates == "auto" else conventions.dates == "dayfirst",
+        dates=conventions.dates,
         symbol=conventions.symbol,
         symbol_map=symbol_map or {},
         side=side,
@@ -154,12 +169,21 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         If the file leaves something open that must be asked for, or a row breaks a rule.
     """
     profile = found.profile
-    prepared = Prepared(found, others, found.frame.copy(), profile.kind)
+    prepared = Prepared(found, others, found.frame.copy(), profile.kind, dates=options.dates, grouping=options.grouping)
     if profile.prepare:
         STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
+    if not profile.prepare:
+        keep_accounts_apart(prepared)
     place = found.sheet.name
-    decimal = decimal_mark([prepared.frame[name] for name in NUMBERS if name in prepared.frame], place, options.decimal)
+    dates = prepared.dates
+    if dates == "auto":
+        # rows that are no trades tell the order as well
+        dates = date_order({key: prepared.frame[key] for key in _TIMES if key in prepared.frame}, place)
+    written = [prepared.frame[name] for name in NUMBERS if name in prepared.frame]
+    if found.sheet.separator == ";" and options.decimal is None and "quantity" in prepared.frame:
+        refuse_open_points(prepared.frame["quantity"], written, place)
+    decimal = decimal_mark(written, place, options.decimal)
     _keep(prepared, decimal)
     frame = prepared.frame
     if "quantity" in frame:
@@ -172,9 +196,11 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         raise TradesError(f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {why}")
     for name in _PRICES:
         if name in frame:
-            check_prices(frame[name], f"column '{name}' of {place}")
+            check_prices(frame[name], f"column '{name}' of {place}", frame["line"])
     numbers = {
-        name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}") for name in NUMBERS if name in frame
+        name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}", frame["line"])
+        for name in map(str, frame.columns)
+        if name in NUMBERS or re.fullmatch(_FURTHER, name)
     }
     for name, values in numbers.items():
         endless = np.isinf(values)
@@ -182,6 +208,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
             row = frame.iloc[int(np.argmax(endless))]
             raise TradesError(f"{name} must be finite, but is {row[name]!r} ({row['line']}). Correct it.")
     _symbols(frame, found, options)
+    _one_currency(frame, place)
     if "quantity" in frame:
         i, currency = in_money(frame["quantity"], frame["symbol"])
         if i >= 0:
@@ -193,7 +220,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     if "total" in frame and "quantity" in numbers and "price" in numbers:
         _refuse_notional(numbers, np.abs(decode_numbers(frame["total"], decimal, f"column 'total' of {place}")), found)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
-    reader = _Rows(prepared, numbers, zone, options)
+    reader = _Rows(prepared, numbers, zone, options, dates)
     return reader.fills() if prepared.kind == "fills" else reader.round_trips()
 
 
@@ -222,8 +249,9 @@ def _keep(prepared: Prepared, decimal: str) -> None:
     """Leave out rows that are no fills, such as balances and funding; say how many of what."""
     frame = prepared.frame
     when = "time" if "time" in frame else "entry_time"
-    totals = (frame[when] == "") & (frame["symbol"] == "" if "symbol" in frame else True)
-    frame = frame[~totals]
+    amount = "price" if "price" in frame else "entry_price"
+    nameless = frame["symbol"] == "" if "symbol" in frame else pd.Series(True, index=frame.index)
+    frame = _without_totals(prepared, frame, (frame[when] == "") & (nameless | (frame[amount] == "")))
     for name, words in prepared.found.profile.keep.items():
         if name not in frame:
             continue
@@ -232,7 +260,18 @@ def _keep(prepared: Prepared, decimal: str) -> None:
             prepared.notes.append(f"{_rows(len(rows))} left out: {name} is {word or 'blank'}")
             _add_money(prepared, str(word), rows, decimal)
         frame = frame[~out]
+    if "symbol" in frame:
+        frame = _without_totals(prepared, frame, (frame["symbol"] == "") & (frame[amount] == ""))
     prepared.frame = frame.reset_index(drop=True)
+
+
+def _without_totals(prepared: Prepared, frame: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
+    """Leave out totals and notes below the table, and movements of money; say how many rows."""
+    if totals.any():
+        prepared.notes.append(
+            f"{_rows(int(totals.sum()))} without symbol, time or price left out, first {frame['line'][totals].iloc[0]}"
+        )
+    return frame[~totals]
 
 
 def _add_money(prepared: Prepared, word: str, rows: pd.DataFrame, decimal: str) -> None:
@@ -255,21 +294,53 @@ def _add_money(prepared: Prepared, word: str, rows: pd.DataFrame, decimal: str) 
 def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
     if options.symbol:
         frame["symbol"] = options.symbol
-    if "symbol" not in frame or (frame["symbol"] == "").any():
+    if "symbol" not in frame or (frame["symbol"] == "").all():
         raise TradesError(
             f"Every trade must have a symbol, but {found.profile.title} in {found.sheet.name} names none. Give it with "
             "--symbol NAME."
         )
+    blank = frame["symbol"] == ""
+    if blank.any():
+        raise TradesError(
+            f"Every trade must have a symbol, but {int(blank.sum())} of {len(frame)} rows of {found.sheet.name} have "
+            f"none (first {frame['line'][blank].iloc[0]}). Fill it in or take the rows out."
+        )
     frame["symbol"] = frame["symbol"].map(lambda name: options.symbol_map.get(name, name))
+    names = pd.Series(sorted(set(frame["symbol"])))
+    twice = names[names.str.lower().duplicated(keep=False)]
+    if len(twice):
+        raise TradesError(
+            f"Each symbol must be spelled in one way, but {found.sheet.name} has {' and '.join(map(repr, twice[:2]))}, "
+            "which differ in capitals alone: a sale of one would not close a purchase of the other. Name them with "
+            "--symbol-map FILE."
+        )
+
+
+def _one_currency(frame: pd.DataFrame, place: str) -> None:
+    """Reject prices of one symbol in two currencies."""
+    names = [name for name in _PRICES if name in frame]
+    if len(currencies_of([frame[name] for name in names])) < 2:
+        return
+    for symbol, rows in frame.groupby("symbol"):
+        found = currencies_of([rows[name] for name in names])
+        if len(found) > 1:
+            raise TradesError(
+                f"Prices of one symbol must be in one currency, but those of '{symbol}' in {place} are in "
+                f"{' and '.join(found)}. Give the symbol of each currency a name of its own, or import them apart."
+            )
 
 
 class _Rows:
     """Rows of one prepared table, read column by column."""
 
-    def __init__(self, prepared: Prepared, numbers: dict[str, FloatArray], zone: str, options: ImportOptions) -> None:
+    def __init__(
+        self, prepared: Prepared, numbers: dict[str, FloatArray], zone: str, options: ImportOptions, dates: str
+    ) -> None:
+        self.dates = dates
         self.prepared, self.numbers, self.zone, self.options = prepared, numbers, zone, options
         self.found, self.profile, self.frame = prepared.found, prepared.found.profile, prepared.frame
         self.n = len(self.frame)
+        self.n_naive = 0
 
     def number(self, name: str, default: float = np.nan) -> FloatArray:
         return self.numbers.get(name, np.full(self.n, default))
@@ -279,7 +350,11 @@ class _Rows:
 
     def times(self, name: str) -> npt.NDArray[np.int64]:
         place = f"column '{name}' of {self.found.sheet.name}"
-        return decode_times(self.frame[name], self.zone, place=place, day_first=self.options.day_first)
+        time, n_naive = decode_times(
+            self.frame[name], self.zone, place=place, dates=self.dates, lines=self.frame["line"]
+        )
+        self.n_naive += n_naive
+        return time
 
     def refuse(self, broken: npt.NDArray[np.bool_], rule: str, column: str, cure: str) -> None:
         if broken.any():
@@ -347,10 +422,18 @@ class _Rows:
         """Return the costs, positive; NaN if the file has none."""
         if rate in self.numbers:
             return self.numbers[rate] * price * quantity * np.nan_to_num(self.number("multiplier"), nan=1.0)
-        parts = [self.numbers[name] for name in ("fee", "fee2") if name in self.numbers]
+        parts = [found for name, found in self.numbers.items() if re.fullmatch(f"fee2?|{_FURTHER}", name)]
         if not parts:
             return np.full(self.n, np.nan)
-        return np.asarray(self.profile.costs * np.nansum(parts, axis=0) + 0.0, dtype=np.float64)
+        total = np.nansum(parts, axis=0)
+        sign = self.profile.costs
+        if self.profile.prepare == "plain" and (total < 0).any() and not (total > 0).any():
+            sign = -1
+            self.prepared.notes.append(
+                "costs: every fee is negative, so they were read as costs, not as rebates; if they were paid to you, "
+                "correct commission in the fills"
+            )
+        return np.asarray(sign * total + 0.0, dtype=np.float64)
 
     def paid_in_base(
         self, side: FloatArray, quantity: FloatArray, price: FloatArray, cost: FloatArray,
@@ -386,6 +469,13 @@ class _Rows:
         self.refuse(
             closed & (exit_time < entry_time), "exit_time must not be before entry_time", "exit_time", "Swap them."
         )
+        self.refuse(
+            (exit_time != NO_TIME) & ~(exit_price > 0),
+            "A trade with an exit_time must have an exit_price greater than 0",
+            "exit_price",
+            "Fill it in, or blank the time of a trade that is still open.",
+        )
+        self._say_marks(exit_time, exit_price)
         self._not_executions(side, closed)
         names = self._groups()
         both = self.cost(entry_price, quantity, "fee_rate")
@@ -417,6 +507,15 @@ class _Rows:
             self._value_multiplier(entry_price, quantity)[both_rows], currency[both_rows],
             self._positive("working")[both_rows],
         )  # fmt: skip
+
+    def _say_marks(self, exit_time: npt.NDArray[np.int64], exit_price: FloatArray) -> None:
+        """Say which rows have the price of an exit and no time, as open positions with today's price have."""
+        marks = (exit_time == NO_TIME) & (exit_price > 0)
+        if marks.any():
+            self.prepared.notes.append(
+                f"{_rows(int(marks.sum()))} with an exit price and no exit time were read as open, without that price "
+                f"(first {self.frame['line'].iloc[int(np.argmax(marks))]})"
+            )
 
     def _groups(self) -> npt.NDArray[np.object_]:
         if self.profile.group:
@@ -490,7 +589,7 @@ class _Rows:
     ) -> Executions:
         # with --tz, the zone is no open question
         notes = [*self.prepared.notes, *(n for n in self.profile.notes if not self.options.tz or "--tz" not in n)]
-        if not self.options.tz and not self.prepared.zone and not self.profile.zone:
+        if self.n_naive and not self.options.tz and not self.prepared.zone and not self.profile.zone:
             notes.append("stamps without a zone were read as UTC; another one is given with --tz")
         inverse = np.zeros(len(fills), dtype=bool)
         if "inverse" in self.frame:

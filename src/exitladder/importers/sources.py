@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from html.parser import HTMLParser
@@ -26,7 +27,10 @@ from exitladder.files.tables import read_table
 from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.files.untrusted.shapes import parse_json
 
-_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather"}
+_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather", b"\x1f\x8b": "gzip",
+          b"\xd0\xcf\x11\xe0": "xls", b"%PDF": "pdf"}  # fmt: skip
+_UNREADABLE = {"xls": "a workbook of Excel before 2007", "pdf": "a PDF"}
+_OTHERWISE = "Save it as .xlsx, or export it as CSV."
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Sheet:
     numbers : list of int
     hidden : list of frozenset of int
         Positions of cells that the page hides, by row; empty where the container knows none.
+    separator : str
+        Of the fields of a text file; empty for others.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Sheet:
     rows: list[list[str]]
     numbers: list[int]
     hidden: list[frozenset[int]]
+    separator: str = ""
 
     @classmethod
     def of(cls, name: str, rows: Iterable[Sequence[object]], unit: str = "row") -> Sheet:
@@ -123,8 +130,12 @@ def open_source(path: str | Path) -> list[Sheet]:
 
 def _sheets(name: str, data: bytes) -> list[Sheet]:
     kind = next((kind for mark, kind in _HEADS.items() if data.startswith(mark)), "")
+    if kind in _UNREADABLE:
+        raise InputFileError(f"'{name}' is {_UNREADABLE[kind]}, which cannot be read. {_OTHERWISE}")
     if kind == "zip":
         return _zip(name, data)
+    if kind == "gzip":
+        return _sheets(re.sub(r"\.gz$", "", name), _unpacked(name, data))
     if kind in ("parquet", "feather"):
         return [Sheet.of_frame(name, _columnar(data, kind))]
     text = decoded(name, data)
@@ -192,6 +203,19 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> byt
     return content
 
 
+def _unpacked(name: str, data: bytes) -> bytes:
+    """Return the content of a gzip file, up to the limit on sizes."""
+    most = limit("EXITLADDER_MAX_SOURCE_MB") * MEGABYTE
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise InputFileError(
+            f"'{name}' may have {most // MEGABYTE:,} MB unpacked, but has more. "
+            f"{how_to_raise('EXITLADDER_MAX_SOURCE_MB')}"
+        )
+    return content
+
+
 def _xlsx(name: str, data: bytes) -> list[Sheet]:
     import openpyxl  # type: ignore[import-untyped]
 
@@ -222,18 +246,14 @@ def _sqlite(path: Path) -> list[Sheet]:
 
 
 def _json(name: str, text: str) -> list[Sheet]:
-    try:
-        content = parse_json(text, has_constants=True)
-    except json.JSONDecodeError as cause:
-        raise InputFileError(
-            f"A file of JSON must be whole, but '{name}' breaks off or is damaged at line {cause.lineno}, column "
-            f"{cause.colno}. Export it again."
-        ) from cause
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and all(line.strip().startswith("{") and line.strip().endswith("}") for line in lines):
+        # a record a line
+        return [Sheet.of_records(name, [_flat(_parsed(name, line)) for line in lines])]
+    content = _parsed(name, text)
     if isinstance(content, list):
-        return [Sheet.of_records(name, [row for row in content if isinstance(row, dict)])]
-    lists = {
-        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
-    }
+        return [Sheet.of_records(name, [_flat(row) for row in content if isinstance(row, dict)])]
+    lists = list(_lists(content))
     # other programs may name their strategy beside a list of trades
     if isinstance(content.get("strategy"), dict) or ("strategy" in content and not lists):
         return _freqtrade_result(name, content["strategy"])
@@ -241,7 +261,34 @@ def _json(name: str, text: str) -> list[Sheet]:
     if isinstance(performance, dict):
         trades = performance.get("closedTrades") or performance.get("ClosedTrades") or []
         return [Sheet.of_records(f"{name}, closed trades", trades)]
-    return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists.items()]
+    return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists]
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return parse_json(text, has_constants=True)
+    except json.JSONDecodeError as cause:
+        raise InputFileError(
+            f"A file of JSON must be whole, but '{name}' breaks off or is damaged at line {cause.lineno}, column "
+            f"{cause.colno}. Export it again."
+        ) from cause
+
+
+def _lists(content: dict[str, Any], depth: int = 4) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the lists of records in an object, and in the objects inside of it."""
+    for key, value in content.items():
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            yield key, [_flat(row) for row in value]
+        elif isinstance(value, dict) and depth:
+            yield from _lists(value, depth - 1)
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose fee, if it is an object such as ccxt's, is an amount and its currency."""
+    fee = record.get("fee")
+    if not isinstance(fee, dict):
+        return record
+    return {**record, "fee": fee.get("cost"), "fee currency": fee.get("currency")}
 
 
 def _freqtrade_result(name: str, strategies: object) -> list[Sheet]:
@@ -337,13 +384,15 @@ def _delimited(name: str, text: str) -> Sheet:
     lines = text.splitlines()
     if not any(line.strip() for line in lines):
         raise InputFileError(f"The file '{name}' is empty.")
-    delimiter = max(",;\t|", key=lambda d: max(line.count(d) for line in lines[:40]))
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:40]]
+    # one line may hold more decimal commas, or commas in a note, than separators
+    delimiter = max("\t;|,", key=lambda d: sum(line.count(d) for line in bare))
     rows, numbers = [], []
     reader = csv.reader(lines, delimiter=delimiter)
     for row in reader:
         rows.append([_text(cell) for cell in row])
         numbers.append(reader.line_num)
-    return Sheet(name, "line", rows, numbers, [frozenset()] * len(rows))
+    return Sheet(name, "line", rows, numbers, [frozenset()] * len(rows), delimiter)
 
 
 def _text(cell: object) -> str:
@@ -363,4 +412,6 @@ def _text(cell: object) -> str:
     if isinstance(cell, np.ndarray):
         return json.dumps(cell.tolist(), default=str)
     text = str(cell).replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-").replace("\ufeff", "")
-    return text.strip()
+    # a text that a spreadsheet is told to keep as it is: ="0700"
+    kept = re.fullmatch(r'="(.*)"', text.strip())
+    return kept[1].strip() if kept else text.strip()

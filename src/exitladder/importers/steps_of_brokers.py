@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.files.stamps import read_stamps
 from exitladder.importers.decode import units
 from exitladder.importers.prepared import Prepared
 
@@ -60,6 +62,8 @@ def units_behind(prepared: Prepared) -> None:
 def binance_spot(prepared: Prepared) -> None:
     """As `units_behind`; the header says whether stamps are in UTC."""
     units_behind(prepared)
+    # some exports shorten the year: 24-01-05 09:30:00
+    prepared.frame["time"] = prepared.frame["time"].str.replace(r"^(\d\d-\d\d-\d\d )", r"20\1", regex=True)
     prepared.zone = "UTC" if "utc" in prepared.found.headers["time"].lower() else ""
 
 
@@ -164,6 +168,46 @@ def okx(prepared: Prepared) -> None:
     _coin_margined(prepared, inverse & ~spot.to_numpy(dtype=bool))
     frame.loc[spot, "profit"] = ""
     prepared.frame = frame[~money_side].reset_index(drop=True)
+
+
+def amibroker(prepared: Prepared) -> None:
+    """Take `Open Long` and `Open Short` as trades that are still open: their exit is the last price of the data."""
+    frame = prepared.frame
+    word = frame["side"].str.strip().str.lower()
+    still = word.str.startswith("open")
+    frame["side"] = word.str.replace(r"^open\s+", "", regex=True).str.extract(r"^(long|short)")[0].fillna(word)
+    if still.any():
+        frame.loc[still, ["exit_time", "exit_price", "profit"]] = ""
+        prepared.notes.append(
+            f"{int(still.sum())} open trades: their exit is the last price of the data and was left out"
+        )
+
+
+def tradovate(prepared: Prepared) -> None:
+    """Make a row's purchase and sale its entry and exit, by which of both came first; join slices of one entry."""
+    frame = prepared.frame
+    bought, sold = (read_stamps(frame[name]) for name in ("buy_time", "sell_time"))
+    problem = bought.problem or sold.problem
+    order = next((o for o in (bought.order, sold.order) if o), "")
+    if problem or (bought.ns == NO_TIME).any() or (sold.ns == NO_TIME).any():
+        # the order of day and month may come from the other column, and else from the user
+        bought, sold = (
+            read_stamps(frame[name], dates=(order or prepared.dates).replace(" ", ""))
+            for name in ("buy_time", "sell_time")
+        )
+    problem = bought.problem or sold.problem
+    if problem:
+        raise TradesError(f"{problem} ({prepared.found.sheet.name}).")
+    is_long = bought.ns < sold.ns
+    # fills of one moment: the lower id came first
+    ids = [pd.to_numeric(frame[name], errors="coerce").to_numpy() for name in ("buy_id", "sell_id")]
+    is_long = np.where(bought.ns == sold.ns, ids[0] < ids[1], is_long)
+    frame["side"] = np.where(is_long, "long", "short")
+    for name, first, second in (("time", "buy_time", "sell_time"), ("price", "buy_price", "sell_price")):
+        frame[f"entry_{name}"] = np.where(is_long, frame[first], frame[second])
+        frame[f"exit_{name}"] = np.where(is_long, frame[second], frame[first])
+    entry = pd.Series(np.where(is_long, frame["buy_id"], frame["sell_id"]), index=frame.index)
+    frame["trade_id"] = "T-" + entry.astype(str)
 
 
 def tradingview(prepared: Prepared) -> None:

@@ -16,11 +16,11 @@ from exitladder.bars.layouts.columns import labels_by_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
-from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
+from exitladder.files.numbers import MixedNumbersError, currencies_of, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
-from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
+from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills, without_execution_ids
 from exitladder.trades.positions import trades_of_fills, with_fills
 from exitladder.trades.quantity_units import in_money, plain_quantities
 from exitladder.trades.trades import ENTRY_AT, Trades
@@ -34,6 +34,8 @@ OPTION_COLUMNS = ("strike", "right", "expiry")
 """Of positions in options, which `exitladder.options` reads."""
 
 NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier", "working_stop")
+
+_PRICES = ("entry_price", "stop_price", "exit_price", "working_stop")
 
 _STOP_CURE = (
     "Correct the stop or the side. stop_price is the stop at the entry, which defines R; a stop moved since then "
@@ -88,7 +90,7 @@ def read_trades(
                 f"--fills gives the fills of trades, but {table.name} holds fills itself (time, side buy or sell, "
                 "price). Give it alone, or give a trades file with --trades."
             )
-        return trades_of_fills(fills_of_table(table, how, needs=("symbol",)))
+        return trades_of_fills(without_execution_ids(fills_of_table(table, how, needs=("symbol",))))
     trades = trades_of_table(table, how)
     if fills is None:
         return trades
@@ -290,12 +292,26 @@ class _Reader:
         self.columns: dict[str, pd.Series[Any]] = {
             name: table.frame[label] for name, label in labels.items() if name in known
         }
+        self._refuse_two_currencies()
         for name in ("quantity", "quantity_open"):
             if name in self.columns:
                 self._refuse_money(name)
                 self.columns[name], told = plain_quantities(self.columns[name], name, f"{name}, {table.name}")
                 if told and name == "quantity":
                     warnings.warn(f"{told} ({table.name}).", ExitladderWarning, stacklevel=5)
+
+    def _refuse_two_currencies(self) -> None:
+        prices = [self.columns[name] for name in _PRICES if name in self.columns and is_text(self.columns[name])]
+        if len(currencies_of(prices)) < 2:
+            return
+        for symbol, rows in self.columns["symbol"].groupby(self.columns["symbol"].astype("str")):
+            found = currencies_of([column.loc[rows.index] for column in prices])
+            if len(found) > 1:
+                raise TradesError(
+                    f"Prices of one symbol must be in one currency, but those of '{symbol}' are in "
+                    f"{' and '.join(found)} ({self.table.name}). Give the symbol of each currency a name of its "
+                    "own, or convert the prices."
+                )
 
     def _refuse_money(self, name: str) -> None:
         i, currency = in_money(self.columns[name], self.columns["symbol"])

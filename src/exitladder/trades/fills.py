@@ -186,7 +186,11 @@ def read_fills(
     TradesError
         If a fill is invalid; the message has the rule, value, place and cure.
     """
-    table = Table.from_frame(source, "fills") if isinstance(source, pd.DataFrame) else read_table(source)
+    table = (
+        Table.from_frame(source, "fills")
+        if isinstance(source, pd.DataFrame)
+        else read_table(source, conventions=conventions)
+    )
     return fills_of_table(table, conventions, needs)
 
 
@@ -324,6 +328,51 @@ def first_of_each(fills: Fills, table: Table | None = None) -> npt.NDArray[np.bo
             )
         keep[i] = False
     return keep
+
+
+def are_executions(trade_id: npt.ArrayLike, symbol: npt.ArrayLike, side: npt.ArrayLike) -> bool:
+    """Return whether ids of trades can only be those of fills: none comes twice, yet a symbol was bought and sold.
+
+    Parameters
+    ----------
+    trade_id, symbol : array of str, shape (n,)
+    side : array of float, shape (n,)
+        +1 bought, -1 sold.
+
+    Returns
+    -------
+    bool
+        A position that was closed has at least two fills of one id.
+
+    Examples
+    --------
+    >>> are_executions(["1", "2"], ["ES", "ES"], [1, -1]), are_executions(["1", "1"], ["ES", "ES"], [1, -1])
+    (True, False)
+    """
+    rows = pd.DataFrame({"id": np.asarray(trade_id), "symbol": np.asarray(symbol), "side": np.asarray(side)})
+    rows = rows[rows["id"] != ""]
+    if len(rows) < 2 or rows["id"].duplicated().any():
+        return False
+    sides = rows.drop_duplicates(["symbol", "side"])
+    return bool(sides["symbol"].duplicated().any())
+
+
+def without_execution_ids(fills: Fills) -> Fills:
+    """Return fills without trade ids that can only be those of single fills, see `are_executions`; a warning tells."""
+    if not are_executions(fills.trade_id, fills.symbol, fills.side):
+        return fills
+    warnings.warn(
+        "trade_id differs on every fill, though a symbol was bought and sold: it was read as the id of each fill, and "
+        "fills were grouped to positions by symbol. Give the fills of one trade one trade_id.",
+        ExitladderWarning,
+        stacklevel=3,
+    )
+    blank = fills.fill_id == ""
+    return replace(
+        fills,
+        trade_id=np.full(len(fills), "", dtype=object),
+        fill_id=np.where(blank, fills.trade_id, fills.fill_id).astype(object),
+    )
 
 
 def with_ids(fills: Fills) -> Fills:

@@ -134,13 +134,13 @@ def group_fills(fills: Fills, grouping: str = "positions", *, dust: float = 0.0)
 
 def _by_key(fills: Fills) -> Iterator[tuple[tuple[str, str], list[int]]]:
     rows: dict[tuple[str, str], list[int]] = {}
-    for i in _in_time_order(fills.time).tolist():
+    for i in in_time_order(fills.time).tolist():
         trade = str(fills.trade_id[i])
         rows.setdefault((trade, str(fills.symbol[i])), []).append(i)
     yield from rows.items()
 
 
-def _in_time_order(time: IntArray) -> IntArray:
+def in_time_order(time: IntArray) -> IntArray:
     """Return the order of time; fills of one moment come in the file's order, reversed if it begins with the newest."""
     step = np.sign(np.diff(time))
     if step.sum() >= 0:

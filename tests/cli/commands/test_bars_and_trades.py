@@ -198,7 +198,7 @@ def test_import_understands_a_broker(run: Run, tmp_path: Path) -> None:
         (["--map", "Tiker=symbol"], 1, "broker.csv has no column 'Tiker'. Did you mean 'Ticker'?"),
         (["--map", "Ticker=symbl"], 1, "Trades have no column 'symbl'. Did you mean 'symbol'?"),
         (["--map", "Ticker"], 2, "must have the form LEFT=RIGHT"),
-        ([], 1, "entry_price, quantity are missing"),
+        ([], 1, "No column of broker.csv is known as symbol, entry_price, quantity"),
     ],
 )
 def test_import_says_what_is_wrong(run: Run, tmp_path: Path, args: list[str], code: int, part: str) -> None:

@@ -112,6 +112,10 @@ def check_bars(raw: RawBars, *, repair: bool) -> list[Finding]:
     return checks.findings
 
 
+_HOUR = 3_600 * 10**9
+_DAY, _SUNDAY = 24 * _HOUR, 6
+
+
 class _Checks:
     def __init__(self, raw: RawBars, repair: bool) -> None:
         self.raw = raw
@@ -219,6 +223,18 @@ class _Checks:
             same[1:] &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
         unsorted = np.empty(len(order), dtype=np.int64)
         unsorted[order] = np.arange(len(order))
+        if self._is_repeated_hour(time[repeats & ~same]):
+            broken = (repeats & ~same)[unsorted]
+            i, count = int(np.argmax(broken)), int(broken.sum())
+            place = raw.place(i)
+            message = (
+                f"Each stamp of '{raw.symbol}' must appear once, but {count} appear again with other values, all in "
+                f"the night of a Sunday on which clocks may go back, first {stamp_text(int(raw.time[i]))} ({place}). "
+                "Pass the time zone of the stamps with --tz; --repair keeps both bars of such a stamp."
+            )
+            rows = raw.shown(np.flatnonzero(broken))
+            self.findings.append(Finding(raw.symbol, "error", "conflicting_duplicate", count, place, message, rows))
+            return
         rule = f"Each stamp of '{raw.symbol}' must appear once"
         for broken, name, what, repair_rule in (
             (same, "duplicate", "appears again with the same values", "drop the repeats"),
@@ -241,6 +257,18 @@ class _Checks:
             keep: BoolArray = np.zeros(len(raw), dtype=bool)
             keep[np.maximum.reduceat(rank, np.flatnonzero(is_first)) % len(raw)] = True
             raw.keep(keep)
+
+    @staticmethod
+    def _is_repeated_hour(time: IntArray) -> bool:
+        """Return whether stamps are all in the hours that come twice when daylight saving ends."""
+        if not len(time):
+            return False
+        stamps = pd.DatetimeIndex(time.view("M8[ns]"))
+        month, day = np.asarray(stamps.month), np.asarray(stamps.day)
+        # the last Sunday of October, the first of November, in the south the first of April
+        ends = ((month == 10) & (day >= 25)) | (np.isin(month, (4, 11)) & (day <= 7))
+        in_night = (time % _DAY > 0) & (time % _DAY < 4 * _HOUR)
+        return bool((ends & np.asarray(stamps.day_of_week == _SUNDAY) & in_night).all())
 
     def _inverted(self) -> tuple[BoolArray, BoolArray]:
         """Return the rows whose high is below their low, and those of them that hold all prices once exchanged."""

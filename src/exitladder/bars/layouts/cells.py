@@ -13,7 +13,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.checking.report import Finding
 from exitladder.bars.layouts.columns import PRICES, BarColumns
 from exitladder.errors import BarsError
-from exitladder.files.numbers import MixedNumbersError, currencies_of, decimal_mark, is_text, parse_numbers
+from exitladder.files.numbers import MixedNumbersError, currencies_of, decimal_mark, doubles, is_text, parse_numbers
 from exitladder.files.tables import Table
 
 # as far as a price that was computed may be off by rounding, as a share of it
@@ -94,7 +94,7 @@ def read_cells(table: Table, names: BarColumns, decimal: str) -> Cells:
         cells.columns[name] = values
     for name, label in names.extra.items():
         if pd.api.types.is_numeric_dtype(table.frame[label].dtype):
-            cells.columns[name] = table.frame[label].to_numpy(dtype=np.float64, na_value=np.nan)
+            cells.columns[name] = doubles(table.frame[label])
         elif label != names.time_of_day:
             cells.texts.append(name)
     _volume(cells, table, names)

@@ -16,13 +16,26 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "timestamp": (
         "timestamp", "datetime", "date_time", "open_time", "opentime", "bar_start", "start_time", "start", "gmt_time",
         "utc_time", "utc", "date", "day", "time", "ts", "t", "unix", "unix_time", "unix_timestamp", "epoch", "dt",
-        "dtyyyymmdd", "yyyymmdd", "trading_day", "session_date", "gmt_date", "date_and_time", "index",
+        "dtyyyymmdd", "yyyymmdd", "trading_day", "session_date", "gmt_date", "date_and_time", "datum", "fecha", "data",
+        "index",
     ),
-    "open": ("open", "o", "open_price", "price_open"),
-    "high": ("high", "h", "high_price", "price_high"),
-    "low": ("low", "l", "low_price", "price_low"),
-    "close": ("close", "c", "close_price", "price_close", "close_last", "last", "price", "settle"),
-    "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "tickvol", "tick_volume", "total_volume"),
+    "open": (
+        "open", "o", "open_price", "price_open", "erster", "er_ffnung", "er_ffn", "eroeffnung", "er_ffnungskurs",
+        "ouverture", "ouv", "apertura", "abertura", "otwarcie",
+    ),
+    "high": ("high", "h", "high_price", "price_high", "hoch", "h_chst", "hoechst", "plus_haut", "m_ximo", "maximo",
+             "massimo", "najwyzszy", "najwy_szy"),
+    "low": ("low", "l", "low_price", "price_low", "tief", "tiefst", "plus_bas", "m_nimo", "minimo", "najnizszy",
+            "najni_szy"),
+    "close": (
+        "close", "c", "close_price", "price_close", "close_last", "last", "price", "settle", "schluss", "schlusskurs",
+        "zuletzt", "cl_ture", "cloture", "dernier", "cierre", "_ltimo", "ltimo", "ultimo", "fechamento", "chiusura",
+        "zamkniecie", "zamkni_cie",
+    ),
+    "volume": (
+        "volume", "v", "vol", "volume_traded", "base_volume", "tickvol", "tick_volume", "total_volume", "stuecke",
+        "st_cke", "wolumen", "volumen",
+    ),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "close_adjusted", "adj_close_price"),
     "end": ("close_time", "closetime", "end_time", "bar_end", "period_end", "time_period_end", "end"),
     "symbol": ("symbol", "ticker", "sym", "instrument", "pair", "name"),
@@ -30,7 +43,13 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
 OHLCV = ("timestamp", *PRICES, "volume")
 _ALL_SPELLINGS = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
 _TICKS = ("tickvol", "tick_volume")
-_DATES_APART = ("date", "day", "dtyyyymmdd", "yyyymmdd", "gmt_date", "trading_day", "session_date")
+_DATES_APART = ("date", "day", "dtyyyymmdd", "yyyymmdd", "gmt_date", "trading_day", "session_date", "datum", "fecha",
+                "data")  # fmt: skip
+_CLOCKS = ("time", "hour", "zeit", "uhrzeit", "hora", "heure", "ora", "tijd")
+HOURS = ("hour",)
+"""Columns beside a date that hold the hour alone."""
+# a unit or currency behind a name: Open (USD), Volume [shares]
+_UNIT = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])\s*$")
 
 
 def snake_name(text: object) -> str:
@@ -160,14 +179,26 @@ def bar_columns(labels: Iterable[object], doubled: Iterable[str] = ()) -> BarCol
     for name in doubled:
         if snake_name(name) in _ALL_SPELLINGS:
             raise BarsError(_twice(name, name))
+    _without_units(by_name)
     known, used = _known(by_name)
-    apart = snake_name(known.get("timestamp", "")) in _DATES_APART and "time" in by_name
+    clock = next((name for name in _CLOCKS if name in by_name), "")
+    apart = bool(clock) and snake_name(known.get("timestamp", "")) in _DATES_APART
+    if apart:
+        used.add(clock)
     if "per" in by_name and apart:
         used.add("per")  # the length of the bars, as Finam and Stooq write it
     unnamed = tuple(label for label in labels if not snake_name(label))
     extra = {name: label for name, label in by_name.items() if name and name not in used}
     ticks = next((by_name[t] for t in _TICKS if t in by_name and by_name[t] != known.get("volume")), None)
-    return BarColumns(known, by_name["time"] if apart else None, extra, ticks, unnamed)
+    return BarColumns(known, by_name[clock] if apart else None, extra, ticks, unnamed)
+
+
+def _without_units(by_name: dict[str, object]) -> None:
+    """Name columns such as `Open (USD)` by the words before their unit, where no other column has that name."""
+    for name, label in list(by_name.items()):
+        plain = snake_name(_UNIT.sub("", str(label)))
+        if plain != name and plain in _ALL_SPELLINGS and plain not in by_name:
+            by_name[plain] = by_name.pop(name)
 
 
 def _twice(first: str, second: str) -> str:

@@ -20,7 +20,7 @@ from exitladder.files.conventions import Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark
 from exitladder.files.packed import open_bytes, text_encoding
 from exitladder.files.table import Table
-from exitladder.files.text.edges import footer_rows, lines_above_header, repeated_headers
+from exitladder.files.text.edges import lines_above_header, repeated_headers, without_footer
 from exitladder.files.untrusted.formulas import without_marks
 
 # Names the columns of a file without a header line, by its first lines and their separator; None if unknown.
@@ -37,7 +37,8 @@ _HOLES = ["", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "#N/A", "null", "NU
 _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 1 << 18
 _SEPARATORS = "\t;|,"
-_LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+# 093000 as a number would lose its zero, and 1.70407E+12 has lost its digits already
+_KEPT_AS_TEXT = re.compile(r"\s*(?:0\d+|\d+(?:[.,]\d*)?[eE]\+?\d+)\s*")
 _OPEN_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
 _NUMBER = re.compile(r"[-+]?\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?\.\d+|nan|NaN")
@@ -219,11 +220,8 @@ def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conve
     blank = frame.isna().all(axis=1).to_numpy() if len(frame) else np.empty(0, dtype=bool)
     if blank.any():
         frame, numbers = frame[~blank], numbers[~blank]
-    below = footer_rows(frame)
-    if len(below):
-        note = str(frame.iloc[below[0], 0])[:60]
-        remarks.append(f"{_lines(len(below))} below the table left out, first {note!r}, line {numbers[below[0]]}")
-        frame, numbers = frame.iloc[: below[0]], numbers[: below[0]]
+    frame, numbers, below = without_footer(frame, numbers, "line")
+    remarks += below
     counts = collections.Counter(name for name in columns if name)
     return Table(
         frame.reset_index(drop=True),
@@ -329,8 +327,8 @@ def _frame(
     dtype: Any = dict.fromkeys(text, str)
     for k, name in enumerate(columns):
         # a time such as 093000 must keep its zeros
-        if re.search("time|date|day|stamp", name.lower()) and any(
-            k < len(row) and _LEADING_ZERO.fullmatch(row[k]) for row in sniffed.lines[1:]
+        if re.search("time|date|day|stamp|unix|epoch|^ts$|^t$", name.lower()) and any(
+            k < len(row) and _KEPT_AS_TEXT.fullmatch(row[k]) for row in sniffed.lines[1:]
         ):
             dtype[name] = str
     if decimal == "," and sniffed.separator == ",":
@@ -357,11 +355,20 @@ def _frame(
             low_memory=False,
             encoding=sniffed.encoding,
         )
-    frame = without_marks(frame)
+    frame = _without_guards(without_marks(frame))
     if has_header:
         frame = frame.rename(columns={"Unnamed: 0": "index"})
         frame = frame[[c for c in frame if not (str(c).startswith("Unnamed: ") and frame[c].isna().all())]]
     return frame, decimal
+
+
+def _without_guards(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts are no formulas such as ="0700", which keep a spreadsheet from reading a number."""
+    for k in range(frame.shape[1]):
+        column = frame.iloc[:, k]
+        if pd.api.types.is_string_dtype(column.dtype) and column.str.startswith('="', na=False).any():
+            frame.isetitem(k, column.str.replace(r'^="(.*)"$', r"\1", regex=True).array)
+    return frame
 
 
 class _source:  # noqa: N801 - a context manager used as a function

@@ -81,3 +81,30 @@ def footer_rows(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
     is_note = tail.iloc[:, 1:].isna().all(axis=1) & first.str.contains(r"[^\W\d_]{3}", regex=True, na=False)
     n = int(np.argmin(np.append(is_note.to_numpy(dtype=bool)[::-1], False)))
     return np.arange(len(frame) - min(n, len(frame) - 1), len(frame))
+
+
+def without_footer(
+    frame: pd.DataFrame, numbers: npt.NDArray[np.int64], unit: str
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64], list[str]]:
+    """Return a table without the notes below it, the numbers of its rows, and a remark on the notes.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    numbers : int64 array, shape (n_rows,)
+        Where each row is in its file.
+    unit : {"line", "row"}
+        The noun for one of them.
+
+    Returns
+    -------
+    DataFrame
+    int64 array
+    list of str
+    """
+    below = footer_rows(frame)
+    if not len(below):
+        return frame, numbers, []
+    note, n = str(frame.iloc[below[0], 0])[:60], len(below)
+    remark = f"{n} {unit}{'' if n == 1 else 's'} below the table left out, first {note!r}, {unit} {numbers[below[0]]}"
+    return frame.iloc[: below[0]], numbers[: below[0]], [remark]

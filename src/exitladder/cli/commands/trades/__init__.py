@@ -27,6 +27,7 @@ from exitladder.cli.session import Session, example, session_command
 if TYPE_CHECKING:
     from exitladder.errors import ExitladderError
     from exitladder.importers.profit import ClosedProfit
+    from exitladder.importers.reading import ImportOptions
     from exitladder.trades.report import TradesReport
     from exitladder.trades.trades import Trades
 from exitladder.files.places import TABLES
@@ -241,12 +242,13 @@ def import_(
     from exitladder.trades.fills import write_fills
     from exitladder.trades.report import counts_of
 
-    if renames or values or not (program or known_as(sources[0])):
-        _import_by_columns(session, sources, renames, values, side, out)
-        return
     data = session.settings.data
     how = data.conventions
     options = options_of(how, side=side or data.side, symbol_map=_symbol_map(how.symbol_map), **grouping)
+    if renames or values or not (program or known_as(sources[0])):
+        given = _pairs("--value", values) | ({"side": side} if side else {})
+        _import_by_columns(session, sources, renames, given, options, out, fills_out)
+        return
     found = import_files(sources, program, options)
     session.say(f"read as: {found.format}")
     for line in found.notes:
@@ -285,23 +287,28 @@ def _import_by_columns(
     session: Session,
     sources: tuple[Path, ...],
     renames: tuple[str, ...],
-    values: tuple[str, ...],
-    side: str | None,
+    values: dict[str, str],
+    options: ImportOptions,
     out: Path,
+    fills_out: Path | None,
 ) -> None:
-    """Read one table of round trips whose columns the user names."""
+    """Read one table whose columns the user names, of round trips, or of fills if it names their time and price."""
     from exitladder.importers.imports import table_imported
     from exitladder.trades.files import write_trades
+    from exitladder.trades.fills import write_fills
 
     if len(sources) > 1:
         raise click.UsageError("--map and --value read one file; import the others alone.")
     how = session.settings.data.conventions
-    given = _pairs("--value", values) | ({"side": side} if side else {})
-    found = table_imported(sources[0], _pairs("--map", renames), given, conventions=how)
+    found = table_imported(sources[0], _pairs("--map", renames), values, conventions=how, options=options)
     for line in found.notes:
         session.say(line)
     write_trades(found.trades, out)
-    session.show({"file": str(out), **_summary(found.trades)})
+    files = {"file": str(out)}
+    if fills_out is not None and found.fills is not None:
+        write_fills(found.fills, fills_out)
+        files["fills_file"] = str(fills_out)
+    session.show({**files, **_summary(found.trades)})
 
 
 def _symbol_map(path: str) -> dict[str, str]:
