@@ -109,6 +109,28 @@ def read_option_trades(
         table = Table.from_frame(path, "trades")
     else:
         table = read_table(path, conventions=conventions)
+    return trades_of_table(table, settings, conventions)
+
+
+def trades_of_table(table: Table, settings: OptionSettings, conventions: Conventions) -> list[OptionTrade]:
+    """Return the positions in a table.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as in `read_option_trades`.
+    settings : OptionSettings
+    conventions : Conventions
+
+    Returns
+    -------
+    list of OptionTrade
+
+    Raises
+    ------
+    OptionsError
+        If a column is missing or a position is impossible.
+    """
     reader = Columns(table, _SPELLINGS, conventions)
     reader.need("trade_id", "underlying", "side", "entry_time", "quantity", "expiry", "strike", "right")
     if not len(table.frame):
