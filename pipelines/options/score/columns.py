@@ -167,7 +167,8 @@ _MEANINGS = {
     "legs": "The contracts held, with their last quotes.",
     "reasons": "Why, with the values that conditions read.",
     "urgency": "Rank of the position, most urgent first: exit, reduce, ask, hold.",
-    "managed_from": "From when the plan manages the position, UTC; empty if from the entry. Save it in the trades file.",
+    "managed_from": "From when the plan manages the position, UTC; empty if from the entry. Save it in the trades "
+    "file.",
     "bars_managed": "Closes of quotes since then.",
     "missed_rungs": "Rungs whose target was reached before; they sell nothing.",
     "open_pnl": "Profit at the mark of what is held, before costs, in money.",

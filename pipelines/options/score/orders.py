@@ -11,9 +11,12 @@ from exitladder.clock import close_text
 from exitladder.options.positions.position import Leg
 from exitladder.options.positions.replay import ALL, Decision, Why
 from exitladder.options.positions.standing import Standing
+from exitladder.pipelines.advice.orders import Venue
 
 HOLD, REDUCE, EXIT = ACTIONS = ("hold", "reduce", "exit")
 MARKET, LIMIT = "market", "limit"
+CENT = 0.01
+"""Tick of a limit where the plan's costs have none."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,9 @@ def advise(standing: Standing, held: int) -> Advice:
     for rung, limit, size in standing.limit_orders():
         quantity = min(size, left)
         if quantity > 0:
+            price = Venue(tick=position.costs.tick or CENT).price(limit, leg.sign)
             found.orders.append(
-                replace(_leg_order(LIMIT, leg, quantity, "rung", rung, f"rung-{rung}"), price=round(limit, 10))
+                replace(_leg_order(LIMIT, leg, quantity, "rung", rung, f"rung-{rung}"), price=round(price, 10))
             )
             left -= quantity
     return found
@@ -282,8 +286,8 @@ def order_lines(orders: Sequence[Mapping[str, Any]]) -> list[str]:
 
     Examples
     --------
-    >>> order_lines([{"type": "limit", "side": "sell", "quantity": 2, "price": 4.5, "contract": "XYZ 2024-03-15 100 call",
-    ...               "time_in_force": "gtc", "combo": None, "do": "place"}])
+    >>> order_lines([{"type": "limit", "side": "sell", "quantity": 2, "price": 4.5, "time_in_force": "gtc",
+    ...               "contract": "XYZ 2024-03-15 100 call", "combo": None, "do": "place"}])
     ['PLACE SELL 2 XYZ 2024-03-15 100 call LIMIT 4.5 GTC']
     """
     lines: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from exitladder.clock import DAY_NS, close_text, stamp_text
+from exitladder.errors import OptionsError
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.ending import AUTOMATIC, exercised_short
 from exitladder.options.positions.position import Leg
@@ -105,18 +106,17 @@ def _expiry(standing: Standing, held: int) -> list[str]:
 
 def _assignment(standing: Standing) -> list[str]:
     """Return warnings that a short may be assigned early."""
-    position, market, followed = standing.position, standing.market, standing.followed
-    assert followed is not None
+    position, market = standing.position, standing.market
     short = next((leg for leg in position.legs if leg.sign < 0), None)
     if short is None or position.trade.style != "american" or not position.held or not standing.is_quoted:
         return []
     date = market.clock.date_of(standing.asof)
     intrinsic = short.contract.intrinsic(_spot(standing))
     texts = []
-    if exercised_short(position, followed.valuer, followed.start, (date, next_session(date))) is not None:
+    if _is_exercised(standing, (date, next_session(date))):
         texts.append(
-            f"Early assignment: exercise of {short.contract} is worth more than the quote, and the backtest counts it as "
-            "assigned tonight. Look at your broker's statement before the next session."
+            f"Early assignment: exercise of {short.contract} is worth more than the quote, and the backtest counts it "
+            "as assigned tonight. Look at your broker's statement before the next session."
         )
     last = market.clock.date(short.contract.expiry)
     for paid in market.events.dividends.get(short.contract.underlying, ()):
@@ -134,6 +134,16 @@ def _assignment(standing: Standing) -> list[str]:
         else:
             texts.append(f"Ex-date {stamp_text(paid.time)} (dividend {paid.amount:.10g}) is before expiry.")
     return texts
+
+
+def _is_exercised(standing: Standing, dates: tuple[int, int]) -> bool:
+    """Return whether the backtest would count a short as assigned at this close."""
+    followed = standing.followed
+    assert followed is not None
+    try:
+        return exercised_short(standing.position, followed.valuer, followed.start, dates) is not None
+    except OptionsError:  # without QuantLib
+        return False
 
 
 def _quotes(standing: Standing) -> list[str]:
@@ -163,8 +173,8 @@ def _unquoted(standing: Standing, leg: Leg) -> str:
         return f"{leg.contract} has no ask: it cannot be bought back at this quote."
     if len(standing.position.legs) == 2:
         return (
-            f"{leg.contract} has no bid. If it has none at the next quote either, buy back the short leg alone and keep "
-            "the long one."
+            f"{leg.contract} has no bid. If it has none at the next quote either, buy back the short leg alone and "
+            "keep the long one."
         )
     return f"{leg.contract} has no bid: a sale waits until there is one, at the longest to expiry."
 

@@ -90,7 +90,7 @@ class Scored:
 def _cure(reason: str) -> str:
     if reason.startswith("a short call or put without a stop"):
         return "Give it a stop_price, or set stop.initial in the plan."
-    if reason.startswith("no quotes of") or reason.startswith("no usable quote"):
+    if reason.startswith(("no quotes of", "no usable quote")):
         return "Add quotes of the contract from the entry on to --quotes."
     return ""
 
@@ -267,8 +267,8 @@ def _first_night(scored: Scored, plan: OptionPlan) -> list[str]:
     if not plan.has_stop or position.side * (followed.mark - position.stop) > 0:
         return []
     return [
-        f"The mark is at or beyond the stop of the plan, {position.stop:.10g}, before the plan begins: at the next close "
-        "at or beyond it, the plan closes all."
+        f"The mark is at or beyond the stop of the plan, {position.stop:.10g}, before the plan begins: at the next "
+        "close at or beyond it, the plan closes all."
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def known_by(market: OptionMarket, moment: int) -> OptionMarket:
 
 
 def _begin(one: OpenPosition, row: Mapping[str, Any] | None, seen: OptionMarket, evening: Evening) -> int:
-    """Return from when the plan manages a position: its file's, else that of the earlier output, else the last quote."""
+    """Return from when the plan manages a position: its file's, the earlier output's, or the last quote."""
     if evening.since_entry:
         return NO_TIME
     if one.managed_from != NO_TIME:
@@ -203,8 +204,8 @@ def _add_age(row: dict[str, Any], seen: OptionMarket, moment: int) -> None:
     if missed:
         many = f"{missed} sessions are" if missed > 1 else "1 session is"
         row["warnings"] = [
-            f"Old quotes: the last ones are of {close_text(last)}, and at least {many} over since, unless the market was "
-            "closed. Update the quotes: these orders are for a quote that has passed.",
+            f"Old quotes: the last ones are of {close_text(last)}, and at least {many} over since, unless the market "
+            "was closed. Update the quotes: these orders are for a quote that has passed.",
             *row["warnings"],
         ]
 
@@ -221,14 +222,16 @@ def _notes(
         )
     if others:
         notes.append(
-            f"The earlier output is of another plan than '{ladder.name}' ({', '.join(others[:5])}). Its orders are taken "
-            "to be in the market; this plan manages these positions from the next quote on, unless the trades file has "
-            "managed_from."
+            f"The earlier output is of another plan than '{ladder.name}' ({', '.join(others[:5])}). Its orders are "
+            "taken to be in the market; this plan manages these positions from the next quote on, unless the trades "
+            "file has managed_from."
         )
     american = [one for one in positions.known if one.trade.style == "american"]
     has_short_call = any(sign < 0 and c.right > 0 for one in american for c, sign in one.trade.legs)
     if has_short_call and not seen.events.dividends:
         notes.append("No dividends are known (--actions): early assignment of short calls before ex-dates is not seen.")
+    if american and find_spec("QuantLib") is None:
+        notes.append('Greeks of American options are valued by QuantLib: pip install "exitladder[options]".')
     if seen.settings.settlement == "physical" and seen.bars is None and not _has_spot(seen):
         notes.append("No price of the underlying is known: pass --bars for Greeks and for what is in the money.")
     if evening.clock and seen.quotes.interval_ns < DAY_NS:

@@ -11,7 +11,7 @@ from exitladder.errors import OptionsError
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.entering import index_at
 from exitladder.options.positions.measures import Valuer, greek_series, series
-from exitladder.options.positions.plan import SERIES, OptionPlan
+from exitladder.options.positions.plan import GREEK_SERIES, SERIES, OptionPlan
 from exitladder.options.positions.position import Leg, Position
 from exitladder.options.positions.replay import ALL, Order, Replay, begin
 from exitladder.options.positions.trades import OptionTrade
@@ -80,7 +80,10 @@ class Standing:
         if not self.is_quoted:
             return dict.fromkeys(SERIES, math.nan) | {"mark": mark, "premium_r": followed.position.profit_r(mark)}
         found = series(followed.position, mark, followed.state, followed.valuer, followed.start)
-        return found | greek_series(followed.position, mark, followed.valuer, followed.start)
+        try:
+            return found | greek_series(followed.position, mark, followed.valuer, followed.start)
+        except OptionsError:  # without QuantLib
+            return found | dict.fromkeys(GREEK_SERIES, math.nan)
 
     def market_orders(self) -> list[Order]:
         """Return the market orders for the next usable quotes, in the order in which they fill."""

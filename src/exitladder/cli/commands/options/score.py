@@ -130,8 +130,8 @@ def _evening(session: Session, market: OptionMarket, how: dict[str, Any]) -> Eve
     earlier = how["previous"]
     if earlier and not earlier.exists():
         session.warn(
-            f"--previous names {earlier}, which does not exist. Orders of an earlier evening are not known. On the first "
-            "evening that is right; on a later one name the file of the evening before"
+            f"--previous names {earlier}, which does not exist. Orders of an earlier evening are not known. On the "
+            "first evening that is right; on a later one name the file of the evening before"
         )
         earlier = None
     moment = moment_of(how["asof"], session.settings.data.tz, is_daily=market.clock.is_daily)
