@@ -7,8 +7,11 @@ from pathlib import Path
 
 from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
+from exitladder.pipelines.options.score.tracked import SCORES as OPTIONS_SCORES
 from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
+from exitladder.pipelines.pages.options.backtest import is_options_backtest, options_backtest_page
+from exitladder.pipelines.pages.options.score import saved_options_score_page
 from exitladder.pipelines.pages.page import page_html
 from exitladder.pipelines.pages.saved_run import backtest_page
 from exitladder.pipelines.pages.score import SCORES, saved_score_page
@@ -27,8 +30,7 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
     ----------
     source : str
         A run id, or the ``--out`` folder of ``exitladder backtest``, ``exitladder tune`` or ``exitladder demo``.
-        The page of a training run is its model card, that of a run
-        of ``score`` its orders.
+        The page of a training run is its model card, that of a run of ``score`` or ``options score`` its orders.
     out : Path
         The file to write.
     settings : Settings
@@ -53,6 +55,10 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
             html = read_card(folder / CARD_DATA).html()
         elif (folder / SCORES).is_file():
             html = saved_score_page(folder / SCORES)
+        elif (folder / OPTIONS_SCORES).is_file():
+            html = saved_options_score_page(folder / OPTIONS_SCORES)
+        elif is_options_backtest(folder):
+            html = page_html(options_backtest_page(folder))
         elif (folder / "tune.json").is_file():
             page = tuning_page(folder)
             # links lead to the other pages of a run from its own folder only
@@ -84,7 +90,7 @@ def _nothing_in(folder: Path, source: str) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (CARD_DATA, SCORES, "tune.json", "fills.csv"))
+    return any((folder / name).is_file() for name in (CARD_DATA, SCORES, OPTIONS_SCORES, "tune.json", "fills.csv"))
 
 
 def _folder(source: str, settings: Settings) -> Path:
