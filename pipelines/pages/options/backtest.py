@@ -83,22 +83,38 @@ def options_backtest_page(folder: Path) -> PageContent:
         key_numbers=_key_numbers(summary),
         policies=_policies(name, summary, net_r),
         candidate=name,
-        tables=[
-            _conditions_table(plan, fills, decisions),
-            _positions_table(trades),
-            *_hedge_table(summary.get("hedge")),
-        ],
-        groups=[PictureGroup("Equity", policy_pictures(net_r, name), widget="equity")] if len(net_r) > 1 else [],
+        tables=[_conditions_table(plan, fills, decisions), *_hedge_table(summary.get("hedge"))],
+        groups=[*_results(net_r, name), PictureGroup("Positions", [], table=_positions_table(trades))],
         data_notes=_data_notes(trades, summary),
         method=(
             "Sales fill at the bid and purchases at the ask of the next usable quote after the decision, never at the "
             "mid, and take at most the size that the quote before showed. A mark is the price at which the position "
             "could be closed: a bought leg at its bid, a sold one at its ask. Holding to expiry is doing nothing.",
+            "Positions whose quotes end before their expiry are open and count at their last mark. Confidence "
+            "intervals resample days of entry, since positions of one day share one market; with too few days there is "
+            "none. They cover sampling error, but not changes in the market, worse fills than the quotes, or entries "
+            "selected with hindsight.",
         ),
+        has_standard_method=False,
         reproduction=_reproduction(summary),
-        charts={"equity": equity_data(net_r, name, None)} if len(net_r) > 1 else {},
+        charts={"equity": equity_data(net_r, name, None)} if _has_equity(net_r) else {},
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
     )
+
+
+def _has_equity(net_r: pd.DataFrame) -> bool:
+    """Return whether there are entries on more than one day: equity of a single one is a point."""
+    return len(set(net_r.index.normalize())) > 1 if isinstance(net_r.index, pd.DatetimeIndex) else False
+
+
+def _results(net_r: pd.DataFrame, name: str) -> list[PictureGroup]:
+    """Return equity and distribution of the plan and of the exits beside it."""
+    if not len(net_r):
+        return []
+    pictures = policy_pictures(net_r, name)
+    if _has_equity(net_r):
+        return [PictureGroup("Equity", pictures, "By entry: each position counts when it was entered.", "equity")]
+    return [PictureGroup("Distribution of results", pictures[1:])]
 
 
 def _underlyings(trades: pd.DataFrame) -> str:
@@ -188,7 +204,7 @@ def _conditions_table(plan: Ladder, fills: pd.DataFrame, decisions: pd.DataFrame
     return PageTable(
         "What each condition did",
         "Decided: closes at which it held; the order fills at the next usable quote. Earned is the net R of its fills, "
-        "counted in the R of whole positions, so the rows add up to the total of all positions that have ended.",
+        "counted in the R of whole positions, so the rows add up to the total of all positions that have ended. After a split contracts count as those of the split.",
         pd.DataFrame(rows),
         {
             "Decided": ",.0f",
@@ -214,7 +230,7 @@ def _positions_table(trades: pd.DataFrame) -> PageTable:
     """Return the positions with their marks; of many the best and the worst."""
     shown, caption = (
         trades,
-        "Prices are net premiums per unit as entered. Mark is the last one known while it was held.",
+        "Prices are net premiums per unit as entered. Mark is the last one while it was held.",
     )
     if len(trades) > _MOST:
         ordered = trades.dropna(subset=["r"]).sort_values("r", kind="stable")
@@ -223,23 +239,39 @@ def _positions_table(trades: pd.DataFrame) -> PageTable:
     rows = pd.DataFrame(
         {
             "Position": shown["trade_id"],
-            "Contract": shown["contract"],
-            "Side": shown["side"],
+            "Contract": [
+                f"{side} {short_name(text)}" for side, text in zip(shown["side"], shown["contract"], strict=True)
+            ],
             "Entered": [_day(stamp) for stamp in shown["entry_time"]],
-            "Held": shown["quantity"],
+            "Quantity": shown["quantity"],
             "Premium": shown["entry_price"],
-            "Mark": shown["mark"] if "mark" in shown else None,
+            "Mark": shown.get("mark"),
             "Net R": shown["r"],
-            "Held to expiry (R)": shown["hold_to_expiry_r"],
+            "To expiry (R)": shown["hold_to_expiry_r"],
             "Net P&L": shown["pnl"],
             "End": [_end(row) for row in shown.to_dict("records")],
         }
     )
     forms = {
-        "Held": ",.0f", "Premium": ",.2f", "Mark": ",.2f", "Net R": "+.2f", "Held to expiry (R)": "+.2f",
+        "Quantity": ",.0f", "Premium": ",.2f", "Mark": ",.2f", "Net R": "+.2f", "To expiry (R)": "+.2f",
         "Net P&L": "+,.0f",
     }  # fmt: skip
-    return PageTable("Positions", caption, rows, forms)
+    return PageTable("Positions", caption, rows, forms, is_stacked=True)
+
+
+def short_name(contracts: str) -> str:
+    """Return the name of a vertical with both strikes in one, and that of a single contract as it is.
+
+    Examples
+    --------
+    >>> short_name("XYZ 2024-03-15 100 call / XYZ 2024-03-15 105 call")
+    'XYZ 2024-03-15 100/105 call'
+    """
+    first, _, second = contracts.partition(" / ")
+    if not second:
+        return first
+    head, strike, right = first.rsplit(" ", 2)
+    return f"{head} {strike}/{second.rsplit(' ', 2)[1]} {right}"
 
 
 def _day(stamp: Any) -> str:
@@ -250,7 +282,7 @@ def _end(row: Mapping[Any, Any]) -> str:
     """Return how a position ended, and what happened to it."""
     if row["status"] == "skipped":
         return f"skipped: {row['reason']}"
-    events = [text for flag, text in _EVENTS.items() if row.get(flag) is True or row.get(flag) == "True"]
+    events = [flag.replace("_", " ") for flag in _EVENTS if row.get(flag) is True or row.get(flag) == "True"]
     how = "open" if row["status"] == "open" else f"{row['exit_order']} {_day(row['exit_time'])}"
     return "; ".join([how, *events])
 

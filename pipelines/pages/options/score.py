@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.clock import close_text
+from exitladder.pipelines.pages.options.backtest import short_name
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PageTable, page_html
 from exitladder.pipelines.tracking.saved_files import read_json
 
@@ -50,6 +51,7 @@ def options_score_html(rows: Sequence[Mapping[str, Any]], basis: str, notes: Seq
                 "order is for the next usable quote, at the bid of a sale and the ask of a purchase. Both legs of a "
                 "vertical are sent as one order. The mark is what closing would pay at the last quotes.",
             ),
+            has_standard_method=False,
         )
     )
 
@@ -92,7 +94,7 @@ def _orders_table(rows: Sequence[Mapping[str, Any]]) -> list[PageTable]:
         {
             "Position": row["trade_id"],
             "Do": _WORDS[row["urgency"]],
-            "Contract": row["contract"] or row["symbol"],
+            "Contract": short_name(row["contract"]) or row["symbol"],
             "Held": row["quantity_open"],
             "Close": row["action_quantity"] or None,
             "Days": row["days_to_expiry"],
@@ -107,6 +109,7 @@ def _orders_table(rows: Sequence[Mapping[str, Any]]) -> list[PageTable]:
             "The most urgent first. Days: calendar days to the last trading day.",
             pd.DataFrame(table),
             {"Held": ",.0f", "Close": ",.0f", "Days": ",.0f"},
+            is_stacked=True,
         )
     ]
 
@@ -129,6 +132,7 @@ def _state_table(rows: Sequence[Mapping[str, Any]]) -> list[PageTable]:
             "theta per calendar day.",
             pd.DataFrame(table),
             {label: form for label, (_, form) in names.items()},
+            is_stacked=True,
         )
     ]
 
@@ -140,4 +144,4 @@ def _notes_table(rows: Sequence[Mapping[str, Any]]) -> list[PageTable]:
         for text in row["warnings"]
         if not text.startswith("Not scored: ")
     ]
-    return [PageTable("Notes on the positions", "", pd.DataFrame(noted))] if noted else []
+    return [PageTable("Notes on the positions", "", pd.DataFrame(noted), is_stacked=True)] if noted else []
