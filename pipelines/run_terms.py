@@ -50,9 +50,9 @@ def check_same_trades(both: pd.DataFrame, first: str, other: str) -> None:
     Raises
     ------
     TradesError
-        If the symbol, side or entry time of an id differs.
+        If the symbol, contract, side or entry time of an id differs.
     """
-    for name in ("symbol", "side", "entry_time"):
+    for name in ("symbol", "contract", "side", "entry_time"):
         if name not in both or f"{name}_first" not in both:
             continue
         ours, theirs = both[name], both[f"{name}_first"]
@@ -115,14 +115,14 @@ def unlike_terms(
     Returns
     -------
     barring : list of str
-        A sentence on each of bars, account, costs, entry price and risk that differs.
+        A sentence on each of bars, account, quotes, settings of options, costs, entry price and risk that differs.
     others : list of str
         A sentence on quantities that differ: R per trade does not depend on them but for costs per order.
     """
     first, other = names
     barring = [
-        f"The {part} of '{first}' and '{other}' differs ({', '.join(shown)})."
-        for part in ("bars", "account")
+        f"The {part} of '{first}' and '{other}' {'differs' if part == 'account' else 'differ'} ({', '.join(shown)})."
+        for part in ("bars", "account", "quotes", "options")
         if (shown := _unlike(terms[0].get(part), terms[1].get(part)))
     ]
     a, b = costs

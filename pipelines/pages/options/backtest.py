@@ -204,7 +204,8 @@ def _conditions_table(plan: Ladder, fills: pd.DataFrame, decisions: pd.DataFrame
     return PageTable(
         "What each condition did",
         "Decided: closes at which it held; the order fills at the next usable quote. Earned is the net R of its fills, "
-        "counted in the R of whole positions, so the rows add up to the total of all positions that have ended. After a split contracts count as those of the split.",
+        "counted in the R of whole positions, so the rows add up to the total of all positions that have ended. "
+        "After a split, contracts count as those of the split.",
         pd.DataFrame(rows),
         {
             "Decided": ",.0f",
