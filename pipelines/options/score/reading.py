@@ -16,7 +16,7 @@ from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.stamps import read_stamps
 from exitladder.files.table import Table
 from exitladder.files.tables import read_table
-from exitladder.options.positions.trades import OptionTrade, trades_of_table
+from exitladder.options.positions.trades import OptionTrade, columns_of, trades_of_table
 from exitladder.options.quote_files import Columns
 from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.settings.options import OptionSettings
@@ -93,6 +93,7 @@ def read_open_positions(
     )  # fmt: skip
     labels = {str(label).strip().lower().replace(" ", "_"): label for label in table.frame.columns}
     unread = tuple(name for name in UNREAD if name in labels and table.frame[labels[name]].notna().any())
+    columns_of(table, conventions)
     if not len(table.frame):
         return OpenPositions((), (), unread)
     # one convention of dates for the whole file, which a single row could not settle
@@ -124,8 +125,8 @@ def _each(
         whole = _rows(table, rows)
         trades = trades_of_table(whole, settings, conventions)
         return [(trade, held, "") for trade, held in zip(trades, _held(whole, conventions), strict=True)]
-    except ExitladderError as error:
-        of_file = error
+    except ExitladderError:
+        pass
     found: list[tuple[OptionTrade | None, float, str]] = []
     for k in rows:
         one = _rows(table, [k])
@@ -133,8 +134,6 @@ def _each(
             found.append((trades_of_table(one, settings, conventions)[0], _held(one, conventions)[0], ""))
         except ExitladderError as error:
             found.append((None, math.nan, str(error)))
-    if all(trade is None for trade, _, _ in found):
-        raise of_file
     return found
 
 

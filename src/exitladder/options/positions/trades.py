@@ -131,8 +131,7 @@ def trades_of_table(table: Table, settings: OptionSettings, conventions: Convent
     OptionsError
         If a column is missing or a position is impossible.
     """
-    reader = Columns(table, _SPELLINGS, conventions)
-    reader.need("trade_id", "underlying", "side", "entry_time", "quantity", "expiry", "strike", "right")
+    reader = columns_of(table, conventions)
     if not len(table.frame):
         raise OptionsError(f"There must be at least one trade, but {table.name} has none.")
     ids = reader.column("trade_id").astype("str").str.strip()
@@ -169,6 +168,19 @@ def trades_of_table(table: Table, settings: OptionSettings, conventions: Convent
         _check(trade, table.place(i))
         found.append(trade)
     return found
+
+
+def columns_of(table: Table, conventions: Conventions) -> Columns:
+    """Return the columns of a table of positions.
+
+    Raises
+    ------
+    OptionsError
+        If one that is needed is missing.
+    """
+    reader = Columns(table, _SPELLINGS, conventions)
+    reader.need("trade_id", "underlying", "side", "entry_time", "quantity", "expiry", "strike", "right")
+    return reader
 
 
 def _styles(reader: Columns, settings: OptionSettings) -> list[str]:
