@@ -171,7 +171,7 @@ _MEANINGS = {
     "file.",
     "bars_managed": "Closes of quotes since then.",
     "missed_rungs": "Rungs whose target was reached before; they sell nothing.",
-    "open_pnl": "Profit at the mark of what is held, before costs, in money.",
+    "open_pnl": "Profit at the mark of the contracts held, before costs, in money.",
     "quote_age_days": "Days from asof to the clock, or to --asof.",
     "quotes_missed": "Weekdays over since then without a quote of the position; above 0, the quotes are old.",
     "cancels": "Resting orders to cancel first.",

@@ -76,10 +76,10 @@ def _expiry(standing: Standing, held: int) -> list[str]:
     if last > next_session(date):
         return []
     when = "today" if last <= date else "tomorrow" if last - date == DAY_NS else "at the next session"
-    texts = [f"Trading of {contract} ends {when}, on {stamp_text(last)}: what is not closed by then is settled."]
+    texts = [f"Trading of {contract} ends {when}, on {stamp_text(last)}: the rest is settled then."]
     spot = _spot(standing)
     if math.isnan(spot):
-        return [*texts, "The underlying's price is not known: pass --bars to see what is in the money."]
+        return [*texts, "The underlying's price is not known: pass --bars to see which contracts are in the money."]
     at = f"{contract.underlying} at {spot:.10g}"
     strikes = [leg.contract.strike for leg in position.legs]
     is_between = len(strikes) == 2 and min(strikes) < spot < max(strikes)

@@ -233,7 +233,7 @@ def _notes(
     if american and find_spec("QuantLib") is None:
         notes.append('Greeks of American options are valued by QuantLib: pip install "exitladder[options]".')
     if seen.settings.settlement == "physical" and seen.bars is None and not _has_spot(seen):
-        notes.append("No price of the underlying is known: pass --bars for Greeks and for what is in the money.")
+        notes.append("No price of the underlying is known: pass --bars for Greeks and for moneyness at expiry.")
     if evening.clock and seen.quotes.interval_ns < DAY_NS:
         hours = (evening.moment - seen.quotes.last) / 3_600e9
         wall = seen.clock
@@ -251,7 +251,18 @@ def _has_spot(seen: OptionMarket) -> bool:
 
 
 def starting_now(result: OptionsScore, evening: Evening, positions: OpenPositions) -> str:
-    """Return what to save if the plan manages positions from now on; empty if it manages none newly."""
+    """Return what to save if the plan manages positions from now on; empty if it manages none newly.
+
+    Parameters
+    ----------
+    result : OptionsScore
+    evening : Evening
+    positions : OpenPositions
+
+    Returns
+    -------
+    str
+    """
     stated = {one.trade.trade_id for one in positions.known if one.managed_from != NO_TIME}
     frame = result.frame
     new = frame.loc[(frame["managed_from"] != "") & (frame["bars_managed"] == 0) & (frame["urgency"] != ASK)]

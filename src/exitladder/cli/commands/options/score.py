@@ -31,7 +31,7 @@ NOT_SCORED, OLD_QUOTES = 3, 4
 @path_option("--trades", "Positions (.csv or .parquet); those without exit_time are scored.")
 @path_option("--quotes", "Quotes of the contracts since the entries: bid and ask, as bars or snapshots.")
 @path_option("--plan", "Plan (.toml): conditions on premium, Greeks and time.")
-@path_option("--bars", "Bars of the underlyings, as traded: for Greeks and for what is in the money.", required=False)
+@path_option("--bars", "Bars of the underlyings, as traded: for Greeks and for moneyness at expiry.", required=False)
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend, announced.", required=False)
 @click.option("--underlying", default="", metavar="SYMBOL", help="The underlying, if the quotes have no such column.")
 @click.option("--asof", metavar="TIME", help="Use only quotes known by this time; a date means its end. Default: now.")
