@@ -318,6 +318,20 @@ def test_every_line_of_the_screen_fits(files: list[str]) -> None:
     assert "NEEDS YOU" in shown and shown.startswith("4 open positions")
 
 
+def test_private_scores_hold_no_names_prices_or_quantities(files: list[str]) -> None:
+    rows = [row(trade_id="secret", tag="mine"), row(trade_id="other", quantity_open=2, strike_2=105, entry_price=1.4)]
+    pd.concat([pd.read_csv("quotes.csv"), snapshots("call", 105, WING)]).to_csv("quotes.csv", index=False)
+    pd.DataFrame(rows).to_csv("open.csv", index=False)
+    shared = run(*files, "--asof", DAYS[1], "--since-entry", "--private", "--out", "shared.json")
+    assert shared.exit_code == 0
+    text = Path("shared.json").read_text() + shared.stdout
+    for secret in ("secret", "other", "mine", "XYZ", "2.2", "100 call", '"mark": 3'):
+        assert secret not in text, secret
+    found = json.loads(Path("shared.json").read_text())
+    assert {one["summary"] for one in found} == {"Close 50% at the next quote.", "Hold."}
+    assert found[0]["premium_r"] == pytest.approx(0.8 / 1.1) and found[0]["days_to_expiry"] == 3
+
+
 def test_a_recorded_run_has_its_page_again(files: list[str]) -> None:
     assert run(*files, "--asof", DAYS[1], "--since-entry").exit_code == 0
     (record,) = Path("mlruns/artifacts").glob("*/run.json")

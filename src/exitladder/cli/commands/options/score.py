@@ -48,6 +48,7 @@ NOT_SCORED, OLD_QUOTES = 3, 4
     help="Contracts held where quantity_open is blank: what the plan would have left, or all that was entered; a blank "
     "entry_price is that of the quotes.",
 )
+@click.option("--private", is_flag=True, help="Leave out names, quantities, premiums and money: R only, to share.")
 @click.option(
     "--exit-code",
     is_flag=True,
@@ -66,6 +67,7 @@ def score(
     underlying: str,
     repair: bool,
     interval: str | None,
+    private: bool,
     exit_code: bool,
     out: Path | None,
     **how: Any,
@@ -98,6 +100,10 @@ def score(
         session.say(begins)
     trades_known = [one.trade for one in positions.known]
     recorded_score(result, trades_known, ladder, market, session.settings)
+    if private:
+        from exitladder.pipelines.options.score.private import without_money
+
+        result = without_money(result)
     if out is not None:
         with session.progress.stage("writing advice", 1):
             if out.suffix.lower() == ".html":
