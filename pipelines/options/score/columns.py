@@ -21,8 +21,8 @@ COLUMNS = (
     "trade_id", "symbol", "contract", "side", "asof", "quantity_open", "underlying_price", "mark", "premium_r",
     "mfe_r", "give_back_r", "max_profit_share", "bars_held", "days_to_expiry", "last_trading_day", *GREEK_COLUMNS,
     "action", "action_quantity", "stop_price", "entry_price", "orders", "legs", "reasons", "warnings", "urgency",
-    "summary", "changes", "managed_from", "bars_managed", "missed_rungs", "open_pnl", "tag", "clock", "cancels",
-    "working", "instructions", "checks", "quote_age_days", "quotes_missed", "entry_time", "ladder",
+    "summary", "changes", "managed_from", "quantity_managed", "bars_managed", "missed_rungs", "open_pnl", "tag", "clock",
+    "cancels", "working", "instructions", "checks", "quote_age_days", "quotes_missed", "entry_time", "ladder",
 )  # fmt: skip
 TABLES = ("orders", "legs", "working")
 LISTS = (*TABLES, "reasons", "warnings", "changes", "missed_rungs", "cancels", "instructions", "checks")
@@ -169,6 +169,7 @@ _MEANINGS = {
     "urgency": "Rank of the position, most urgent first: exit, reduce, ask, hold.",
     "managed_from": "From when the plan manages the position, UTC; empty if from the entry. Save it in the trades "
     "file.",
+    "quantity_managed": "Contracts held then, in those of the entry; blank if it is not known.",
     "bars_managed": "Closes of quotes since then.",
     "missed_rungs": "Rungs whose target was reached before; they sell nothing.",
     "open_pnl": "Profit at the mark of the contracts held, before costs, in money.",

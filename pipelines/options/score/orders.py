@@ -108,7 +108,7 @@ class Advice:
     warnings: list[str] = field(default_factory=list)
 
 
-def advise(standing: Standing, held: int) -> Advice:
+def advise(standing: Standing, held: int, gone: int = 0) -> Advice:
     """Return the orders on a position for what its owner holds; what can fill never exceeds it.
 
     Parameters
@@ -117,27 +117,30 @@ def advise(standing: Standing, held: int) -> Advice:
         Followed by the plan.
     held : int
         At least 1.
+    gone : int
+        Contracts of those entered that its owner had closed before the plan began.
 
     Returns
     -------
     Advice
     """
     position, found, left = standing.position, Advice(), held
+    planned = max(position.held - gone, 0)
     if position.held == 0:
         found.late = held
         found.quantity = held
         found.orders = _market(standing, held, "late exit", None, "late-exit")
         found.reasons.append(f"The plan has closed this position: {_last_exit(standing)}.")
         return found
-    excess = held - position.held
+    excess = held - planned
     if excess > 0:
         found.late = excess
         found.orders += _market(standing, excess, "late rung", None, "late-rung")
-        found.reasons.append(f"The plan holds {position.held} by now: {_last_exit(standing)}.")
+        found.reasons.append(f"The plan holds {planned} by now: {_last_exit(standing)}.")
         left -= excess
     elif excess < 0:
         found.warnings.append(
-            f"quantity_open is {held}, less than the {position.held} of the plan; orders are reduced to it."
+            f"quantity_open is {held}, less than the {planned} of the plan; orders are reduced to it."
         )
     found.quantity = max(excess, 0)
     for order in standing.market_orders():

@@ -56,6 +56,27 @@ class Scored:
         position = self.standing.position
         return float(position.quantity if self.assume == UNTOUCHED else position.held)
 
+    @property
+    def quantity_managed(self) -> float:
+        """Contracts held when the plan began, in those of the entry; NaN from the entry on, or if it is not known."""
+        followed = self.standing.followed
+        if self.begins == NO_TIME or followed is None:
+            return math.nan
+        kept = (self.previous or {}).get("quantity_managed")
+        if kept is not None and not math.isnan(float(kept)):
+            return float(kept)
+        ratio = followed.position.quantity / followed.position.entered
+        return self.held / ratio if not followed.bars_managed else math.nan
+
+    @property
+    def gone(self) -> int:
+        """Contracts that the owner had closed before the plan began, in those of today."""
+        managed = self.quantity_managed
+        if math.isnan(managed):
+            return 0
+        position = self.standing.position
+        return round((position.entered - managed) * position.quantity / position.entered)
+
     def question(self) -> str:
         """Return why the position cannot be scored, and the cure; empty if it can."""
         trade, standing = self.position.trade, self.standing
@@ -109,6 +130,7 @@ def base_row(scored: Scored) -> dict[str, Any]:
         "tag": position.tag,
         "entry_time": moment_text(trade.entry_time),
         "managed_from": "" if scored.begins == NO_TIME else moment_text(scored.begins),
+        "quantity_managed": scored.quantity_managed,
     }
 
 
@@ -143,7 +165,11 @@ def faulty_row(trade_id: str, symbol: str, text: str, previous: Mapping[str, Any
     """
     known = previous or {}
     working = resting(previous)
-    kept = {name: known[name] for name in ("managed_from", "entry_time", "ladder", "side") if known.get(name)}
+    kept = {
+        name: known[name]
+        for name in ("managed_from", "quantity_managed", "entry_time", "ladder", "side")
+        if known.get(name)
+    }
     return empty_row() | kept | {
         "trade_id": trade_id, "symbol": symbol, "summary": text, "urgency": ASK,
         "warnings": [f"Not scored: {text}"], "working": working,

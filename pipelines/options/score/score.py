@@ -172,7 +172,8 @@ def _begin(one: OpenPosition, row: Mapping[str, Any] | None, seen: OptionMarket,
 def _advised(each: Sequence[Scored]) -> list[tuple[Scored, Advice | None]]:
     """Return each position with its orders, None if it is asked about; sizes are shared in the order of entries."""
     advices: list[Advice | None] = [
-        None if one.question() else advise(one.standing, int(one.held)) if one.held else Advice() for one in each
+        None if one.question() else advise(one.standing, int(one.held), one.gone) if one.held else Advice()
+        for one in each
     ]
     order = sorted(
         (k for k, advice in enumerate(advices) if advice is not None), key=lambda k: each[k].position.trade.entry_time

@@ -53,7 +53,8 @@ def of_same_position(
         text = f"{trade.trade_id} of the earlier output is another position: {', '.join(differ)}.{orders}"
         return None, [text], False
     if row.get("ladder") and row["ladder"] != ladder:
-        return {name: value for name, value in row.items() if name != "managed_from"}, [], True
+        counted = ("managed_from", "quantity_managed")  # by the earlier plan
+        return {name: value for name, value in row.items() if name not in counted}, [], True
     return row, [], False
 
 

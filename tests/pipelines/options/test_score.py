@@ -156,6 +156,17 @@ def test_a_plan_adopted_today_sells_nothing_for_earlier_quotes() -> None:
     assert one(2, since_entry=False)["managed_from"] == "2024-03-14"
 
 
+def test_contracts_closed_before_the_plan_began_are_not_its_own() -> None:
+    first = one(0, {"quantity_open": 3}, since_entry=False)
+    assert first["quantity_managed"] == 3
+    second = one(1, {"quantity_open": 3}, since_entry=False, previous={"T1": first})
+    assert told(second) == [("market", "sell", 2, None, "rung")] and second["warnings"] == []
+    # the plan has sold its two: one is left, or the order has not filled
+    assert one(2, {"quantity_open": 1}, since_entry=False, previous={"T1": second})["orders"] == []
+    missed = one(2, {"quantity_open": 3}, since_entry=False, previous={"T1": second})
+    assert told(missed) == [("market", "sell", 2, None, "late rung")] and missed["checks"]
+
+
 def test_a_target_reached_before_the_plan_began_is_missed() -> None:
     # R is 2.20: 3.30 was passed on Wednesday, 5.50 was not
     found = one(2, plan=LIMITS, since_entry=False)
