@@ -21,8 +21,8 @@ COLUMNS = (
     "trade_id", "symbol", "contract", "side", "asof", "quantity_open", "underlying_price", "mark", "premium_r",
     "mfe_r", "give_back_r", "max_profit_share", "bars_held", "days_to_expiry", "last_trading_day", *GREEK_COLUMNS,
     "action", "action_quantity", "stop_price", "entry_price", "orders", "legs", "reasons", "warnings", "urgency",
-    "summary", "changes", "managed_from", "quantity_managed", "bars_managed", "missed_rungs", "open_pnl", "tag", "clock",
-    "cancels", "working", "instructions", "checks", "quote_age_days", "quotes_missed", "entry_time", "ladder",
+    "summary", "changes", "managed_from", "quantity_managed", "bars_managed", "missed_rungs", "open_pnl", "tag",
+    "clock", "cancels", "working", "instructions", "checks", "quote_age_days", "quotes_missed", "entry_time", "ladder",
 )  # fmt: skip
 TABLES = ("orders", "legs", "working")
 LISTS = (*TABLES, "reasons", "warnings", "changes", "missed_rungs", "cancels", "instructions", "checks")

@@ -12,7 +12,8 @@ from exitladder.pipelines.options.score.score import OptionsScore
 
 _MONEY = (
     "quantity_open", "underlying_price", "mark", "action_quantity", "stop_price", "entry_price", "open_pnl",
-    "quantity_managed", "position_delta", "position_gamma", "position_vega", "position_theta", "gamma_1pct", "gamma", "vega", "theta",
+    "quantity_managed", "position_delta", "position_gamma", "position_vega", "position_theta", "gamma_1pct",
+    "gamma", "vega", "theta",
 )  # fmt: skip
 _NAMES = ("contract", "tag", "entry_time", "ladder", "last_trading_day")
 
