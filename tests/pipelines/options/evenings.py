@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from exitladder.files.output import json_text
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.measures import Valuer
 from exitladder.options.positions.plan import option_plan
@@ -132,11 +134,10 @@ def compared(
         moment = before + market.quotes.interval_ns
         if moment > time or (times is not None and time not in times):
             continue
-        asof = moment if not market.clock.is_daily else moment + 1
         rows = {
             row["trade_id"]: row
             for row in score_options(
-                positions, ladder, market, Evening(asof, since_entry=True, assume="followed")
+                positions, ladder, market, Evening(moment, since_entry=True, assume="followed")
             ).records()
         }
         expected = backtested(outcomes, time)
@@ -164,6 +165,74 @@ def compared(
             n_fills += len(found)
             n_orders += len(row["orders"])
     return n_fills, n_orders
+
+
+def night_after_night(market: OptionMarket, trades: Sequence[OptionTrade], ladder: Ladder) -> tuple[int, int]:
+    """A broker who knows the instructions alone, and says each evening what is held; return fills and orders left.
+
+    Each evening has the output of the one before. The limits in the market are always those listed, and the fills
+    those of the backtest.
+    """
+    outcomes = replay(trades, option_plan(ladder), Valuer(market))
+    starts = sorted({int(time) for bars in market.quotes.values() for time in bars.start})
+    held = {one.trade.trade_id: one.position.entered for one in outcomes if one.position is not None}
+    market_now: dict[str, list[dict[str, Any]]] = {trade_id: [] for trade_id in held}
+    previous: dict[str, dict[str, Any]] = {}
+    tape, n_fills, n_left = Tape.of(market), 0, 0
+    for before, time in itertools.pairwise(starts):
+        known = tuple(OpenPosition(t, float(held[t.trade_id])) for t in trades if t.trade_id in held)
+        evening = Evening(before + market.quotes.interval_ns, since_entry=True, previous=previous)
+        rows = {row["trade_id"]: row for row in score_options(OpenPositions(known), ladder, market, evening).records()}
+        previous, expected = json.loads(json_text(list(rows.values()))), backtested(outcomes, time)
+        previous = {row["trade_id"]: row for row in previous}  # type: ignore[index]
+        for outcome in sorted(outcomes, key=lambda one: one.trade.entry_time):
+            trade_id = outcome.trade.trade_id
+            row = rows.get(trade_id)
+            if row is None:
+                continue
+            assert row["urgency"] != "ask" and row["checks"] == [], (trade_id, row["summary"])
+            resting = _instructed(row, market_now[trade_id])
+            n_left += sum(order["do"] == "leave" for order in row["orders"])
+            fills: list[Filled] = []
+            if all(tape.at(leg["contract"], time) for leg in row["legs"]) and time < market.clock.moment(
+                outcome.trade.contract.expiry
+            ):
+                fills = carried_out(row, tape, time)
+            assert fills == expected.get(trade_id, []), (trade_id, pd.Timestamp(time), row["summary"])
+            n_fills += len(fills)
+            for _, contract, _, quantity, _ in fills:
+                # a vertical's long leg may be kept, its short leg never is
+                sides = {leg["contract"]: leg["side"] for leg in row["legs"]}
+                if len(sides) == 1 or sides[contract] == "short":
+                    held[trade_id] -= quantity
+            market_now[trade_id] = _after(resting, fills)
+    return n_fills, n_left
+
+
+def _instructed(row: Mapping[str, Any], resting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The limits in the market after the instructions of a row, which must be those that it lists."""
+    cancelled = [f"{o['side'].upper()} {o['quantity']} {o['contract']} LIMIT {o['price']:.10g}" for o in resting]
+    left = [order for order, text in zip(resting, cancelled, strict=True) if text not in row["cancels"]]
+    for order in row["orders"]:
+        if order["type"] == "market":
+            continue
+        if order["do"] == "replace":
+            left = [old for old in left if old["id"] != order["replaces"]]
+        if order["do"] == "leave":
+            (old,) = [old for old in left if old["id"] == order["id"]]
+            assert (old["quantity"], old["price"]) == (order["quantity"], order["price"])
+        else:
+            left.append(dict(order))
+    listed = [order for order in row["orders"] if order["type"] == "limit"]
+    assert sorted(old["id"] for old in left) == sorted(order["id"] for order in listed)
+    return left
+
+
+def _after(resting: list[dict[str, Any]], fills: Sequence[Filled]) -> list[dict[str, Any]]:
+    """The limits that are left once some have filled, whole or in parts."""
+    sold = {rung: quantity for _, _, rung, quantity, _ in fills}
+    left = [order | {"quantity": order["quantity"] - sold.get(order["rung"], 0)} for order in resting]
+    return [order for order in left if order["quantity"] > 0]
 
 
 def only(market: OptionMarket, trades: Sequence[OptionTrade]) -> OptionMarket:

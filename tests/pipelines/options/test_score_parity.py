@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.pipelines.options.evenings import compared
+from tests.pipelines.options.evenings import compared, night_after_night
 
 from exitladder.bars.actions import parse_split
 from exitladder.bars.reading import read_bars
@@ -91,6 +91,25 @@ def test_random_quotes(kind: str) -> None:
         n_fills, n_orders = n_fills + fills, n_orders + orders
     # orders wait for quotes and size, so there are more of them than fills
     assert n_fills > 60 and n_orders > n_fills
+
+
+@pytest.mark.parametrize("kind", ["singles", "verticals"])
+def test_a_broker_who_knows_the_instructions_alone(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    ladder = ladder_from_mapping(SINGLES if kind == "singles" else VERTICALS)
+    n_fills = n_left = 0
+    for _ in range(6):
+        strikes = [98.0, 101.0, 104.0]
+        market = random_market(rng, strikes)
+        trades = []
+        for n in range(6):
+            picked = sorted(rng.choice(strikes, 2 if kind == "verticals" else 1, replace=False))
+            legs = [Contract.of("XYZ", f"{DAYS[-1]:%Y-%m-%d}", strike, "call") for strike in picked]
+            start = int(DAYS[int(rng.integers(0, 4))].as_unit("ns").value)
+            trades.append(position(f"T{n}", legs, int(rng.choice([1, -1])), start, entry_price=1.5))
+        fills, left = night_after_night(market, trades, ladder)
+        n_fills, n_left = n_fills + fills, n_left + left
+    assert n_fills > 20 and (kind == "verticals" or n_left > 20)
 
 
 @pytest.fixture(scope="module")
