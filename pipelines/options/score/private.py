@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def without_money(result: OptionsScore) -> OptionsScore:
     """
     frame = result.frame
     symbols = {symbol: f"symbol {k}" for k, symbol in enumerate(dict.fromkeys(frame["symbol"]), start=1)}
-    empty = {
+    empty: dict[str, Any] = {
         name: pd.Series([[] for _ in frame.index], index=frame.index, dtype=object)
         for name in LISTS
         if name != "missed_rungs"

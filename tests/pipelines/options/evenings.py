@@ -183,8 +183,8 @@ def night_after_night(market: OptionMarket, trades: Sequence[OptionTrade], ladde
         known = tuple(OpenPosition(t, float(held[t.trade_id])) for t in trades if t.trade_id in held)
         evening = Evening(before + market.quotes.interval_ns, since_entry=True, previous=previous)
         rows = {row["trade_id"]: row for row in score_options(OpenPositions(known), ladder, market, evening).records()}
-        previous, expected = json.loads(json_text(list(rows.values()))), backtested(outcomes, time)
-        previous = {row["trade_id"]: row for row in previous}  # type: ignore[index]
+        saved: list[dict[str, Any]] = json.loads(json_text(list(rows.values())))
+        previous, expected = {row["trade_id"]: row for row in saved}, backtested(outcomes, time)
         for outcome in sorted(outcomes, key=lambda one: one.trade.entry_time):
             trade_id = outcome.trade.trade_id
             row = rows.get(trade_id)
