@@ -19,6 +19,12 @@ from exitladder.settings.tables import Settings
 
 # as far as written numbers of one trade may be apart, as a share of them
 _NOISE = 1e-9
+_PARTS = (
+    ("bars", "bars", "differs"),
+    ("account", "account", "differs"),
+    ("quotes", "quotes", "differ"),
+    ("options", "settings of [options]", "differ"),
+)
 
 
 def costs_of_run(folder: Path) -> Costs | None:
@@ -121,8 +127,8 @@ def unlike_terms(
     """
     first, other = names
     barring = [
-        f"The {part} of '{first}' and '{other}' {'differs' if part == 'account' else 'differ'} ({', '.join(shown)})."
-        for part in ("bars", "account", "quotes", "options")
+        f"The {label} of '{first}' and '{other}' {verb} ({', '.join(shown)})."
+        for part, label, verb in _PARTS
         if (shown := _unlike(terms[0].get(part), terms[1].get(part)))
     ]
     a, b = costs
