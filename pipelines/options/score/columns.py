@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.pipelines.advice.schema import score_schema
 from exitladder.pipelines.options.score.orders import ACTIONS
 
 ASK = "ask"
@@ -182,6 +181,9 @@ _MEANINGS = {
 
 def options_score_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of the rows that ``options score --format json`` prints."""
+    # imports the models, which scores of options do not need
+    from exitladder.pipelines.advice.schema import score_schema
+
     shares = score_schema()["items"]["properties"]
     texts = {"type": "array", "items": _TEXT}
     kinds: dict[str, dict[str, Any]] = {
