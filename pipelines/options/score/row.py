@@ -13,7 +13,7 @@ from exitladder.clock import NO_TIME, stamp_text
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.plan import GREEKS, OptionPlan
 from exitladder.options.positions.standing import Standing
-from exitladder.pipelines.advice.managed import moment_text
+from exitladder.pipelines.advice.working.moments import moment_text
 from exitladder.pipelines.options.score.columns import ASK, empty_row
 from exitladder.pipelines.options.score.orders import EXIT, HOLD, LIMIT, REDUCE, Advice, order_lines
 from exitladder.pipelines.options.score.reading import OpenPosition

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from exitladder.pipelines.advice.managed import moment_text
-from exitladder.pipelines.advice.working.identity import entered_at
+from exitladder.pipelines.advice.working.moments import entered_at, moment_text
 from exitladder.pipelines.options.score.columns import ASK
 from exitladder.pipelines.options.score.orders import LIMIT, MARKET, LegOrder, resting_text
 from exitladder.pipelines.options.score.reading import OpenPosition

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -361,3 +363,13 @@ def test_marks_of_a_position_are_finite_or_named() -> None:
     for day in range(4):
         found = one(day)
         assert math.isfinite(found["mark"]) and found["days_to_expiry"] == 4 - day
+
+
+def test_it_starts_without_the_engine_and_the_models(files: list[str]) -> None:
+    line = ["options", "score", *files, "--asof", DAYS[1], "--since-entry", "--set", "options.style=european"]
+    code = (
+        "import sys; from exitladder.cli import main; main(sys.argv[1:], standalone_mode=False); "
+        "print([name for name in ('numba', 'sklearn', 'lightgbm', 'mlflow', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
