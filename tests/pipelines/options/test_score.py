@@ -20,6 +20,9 @@ from exitladder.bars.actions import parse_split
 from exitladder.cli import main
 from exitladder.files.output import json_text
 from exitladder.options.market import Dividend, Events, OptionMarket
+from exitladder.options.positions.measures import Valuer
+from exitladder.options.positions.plan import option_plan
+from exitladder.options.positions.replay import replay
 from exitladder.pipelines.options.score.reading import OpenPositions, read_open_positions
 from exitladder.pipelines.options.score.score import Evening, OptionsScore, known_by, score_options
 from exitladder.plans.file import ladder_from_mapping
@@ -250,6 +253,23 @@ def test_a_dividend_above_the_time_value_is_warned_of() -> None:
     # the owner says that it is held: no assignment is assumed, and the plan goes on
     held = one(3, change | {"quantity_open": 4}, plan={"stop": {"time": 4}}, market=seen)
     assert told(held) == [("market", "buy", 4, None, "time")]
+
+
+def test_a_short_that_a_backtest_counts_as_assigned_is_held_until_its_owner_says_otherwise() -> None:
+    pytest.importorskip("QuantLib", reason="QuantLib is not installed")
+    quotes = [(3.0, 3.2), (5.5, 5.8), (7.8, 8.0), (6.9, 7.2), (5.0, 5.2)]
+    closes = [104.0, 101.0, 98.0, 99.0, 101.0]  # 8.00 in the money and asked on Wednesday
+    seen = market_of(snapshots("put", 106, quotes), closes=closes)
+    change = {"side": "short", "strike": 106, "right": "put", "entry_price": 3.0, "stop_price": 20}
+    own = read_open_positions(pd.DataFrame([row(**change)]), OptionSettings())
+    plan = ladder_from_mapping({"stop": {"time": 4}})
+    (outcome,) = replay([own.known[0].trade], option_plan(plan), Valuer(seen))
+    assert outcome.position is not None and [fill.order for fill in outcome.position.fills] == ["assignment"]
+    wednesday, thursday = (
+        score_options(own, plan, seen, Evening(end_of(day), since_entry=True)).records()[0] for day in (2, 3)
+    )
+    assert any("counts it as assigned tonight" in text for text in wednesday["warnings"])
+    assert told(thursday) == [("market", "buy", 4, None, "time")] and thursday["checks"] == []
 
 
 def test_missing_bids_sizes_and_old_quotes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,19 @@ def test_every_hour_of_apple(apple: OptionMarket) -> None:
     )
     n_fills, n_orders = compared(apple, trades, ladder)
     assert len(trades) > 30 and n_fills > 30 and n_orders > 80
+
+
+def test_american_shorts_of_apple(apple: OptionMarket) -> None:
+    pytest.importorskip("QuantLib", reason="QuantLib is not installed")
+    market = replace(apple, settings=OptionSettings(rate=0.002))
+    start = pd.Timestamp("2014-06-06 14:00", tz="UTC").as_unit("ns").value
+    puts = [Contract.of("AAPL", "2014-06-13", strike, "put") for strike in (645, 665, 680, 695)]
+    trades = [position(str(put), [put], -1, start, style="american") for put in puts if put in market.quotes]
+    ladder = ladder_from_mapping(
+        {"rungs": [{"fraction": 0.5, "when": ["bars_held >= 2"]}], "stop": {"time": 6, "initial": "300%"}}
+    )
+    n_fills, _ = compared(market, trades, ladder)
+    assert n_fills >= 4
 
 
 def test_apple_through_its_split(apple: OptionMarket) -> None:
