@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from exitladder.errors import TradesError
@@ -13,8 +12,6 @@ from exitladder.pipelines.comparison.pairs import Pair
 from exitladder.pipelines.comparison.sources import Source, folder_of, saved_source
 from exitladder.pipelines.tracking.saved_files import read_json
 from exitladder.pipelines.tracking.tracker import Tracker
-from exitladder.pipelines.tuning.samples.labels import IN_SAMPLE
-from exitladder.plans.file import read_ladder
 from exitladder.statistics.verdict import few_episodes
 
 _SAME_POSITION = ["contract", "side", "entry_time", "entry_price", "risk", "multiplier"]
@@ -82,12 +79,6 @@ def options_source(name: str, tracker: Tracker) -> OptionsSource:
     trades["r"] = keys["r"].transform("mean")
     trades["n_rows"] = keys["r"].transform("size")
     is_first = ~pd.Series(keys.ngroup(), index=trades.index).duplicated()
-    folder = folder_of(name, tracker)
-    assert folder is not None
-    tuned = read_ladder(folder / "ladder.toml").tuned
-    if tuned is not None:
-        seen = trades["entry_time"] < pd.Timestamp(tuned.last, tz="UTC")
-        trades["sample"] = np.where(seen, IN_SAMPLE, trades["sample"])
     kept = {name: value for name, value in saved.__dict__.items() if name in Source.__dataclass_fields__}
     return OptionsSource(**kept | {"trades": trades[is_first], "known": {}})
 

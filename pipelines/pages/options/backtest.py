@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.pipelines.options.backtest import HOLD, STOP_ONLY
+from exitladder.pipelines.options.evidence import HOLD, STOP_ONLY
 from exitladder.pipelines.pages.interactive.data import equity_data
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PageTable, PictureGroup, Reproduction
 from exitladder.pipelines.plots.pictures import policy_pictures
