@@ -17,7 +17,7 @@ from exitladder.pipelines.pages.saved_run import backtest_page
 from exitladder.pipelines.pages.score import SCORES, saved_score_page
 from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
-from exitladder.pipelines.tracking.saved_files import files_of_run
+from exitladder.pipelines.tracking.saved_files import files_of_run, read_json
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -60,6 +60,7 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
         elif is_options_backtest(folder):
             html = page_html(options_backtest_page(folder))
         elif (folder / "tune.json").is_file():
+            _refuse_options(folder, source)
             page = tuning_page(folder)
             # links lead to the other pages of a run from its own folder only
             html = page_html(page if out.parent.resolve() == folder.resolve() else replace(page, links=()))
@@ -69,6 +70,15 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
             raise InputFileError(_nothing_in(folder, source))
     write_text(html, out)
     return out
+
+
+def _refuse_options(folder: Path, source: str) -> None:
+    """Raise an error for a tuning of a plan on options."""
+    if "n_plans" in read_json(folder / "tune.json"):
+        raise InputFileError(
+            f"A tuning of options has no page, but '{source}' is one. Read its tune.json, or backtest its "
+            "recommended.toml with exitladder options backtest and report that folder."
+        )
 
 
 def _nothing_in(folder: Path, source: str) -> str:

@@ -84,7 +84,7 @@ def options_source(name: str, tracker: Tracker) -> OptionsSource:
 
 
 def too_few(pair: Pair, result: dict[str, Any]) -> dict[str, Any]:
-    """Return the result of a pair without interval and verdict, if its positions share too few days.
+    """Return the result of a pair without interval and verdict, if its positions share too few days or were tuned on.
 
     Parameters
     ----------
@@ -96,8 +96,12 @@ def too_few(pair: Pair, result: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
+    if result["verdict"] is None:
+        # the walk-forward backtest that the text names is one of shares
+        seen = str(result["verdict_text"]).partition(" For a verdict")[0]
+        return result | {"verdict_text": f"{seen} tune.json of options tune has the result out of sample."}
     few = few_episodes(pair.found) if pair.found.is_known else []
-    if not few or result["verdict"] is None:
+    if not few:
         return result
     terms = "".join(f" {text}" for text in pair.terms)
     text = (

@@ -55,6 +55,8 @@ def test_tuning_prints_what_the_page_shows(example: Path) -> None:
     for key in (*summary, *summary["recommended"]):
         assert f"`{key}`" in PAGE or key in ("exit", "plan_text", "expectancy_r", "difference_from_default_r",
                                              "interval_from_default"), key  # fmt: skip
+    refused = run(line="exitladder report tuned --out tuned.html")
+    assert refused.exit_code == 1 and "A tuning of options has no page" in refused.stderr
     for name in ("recommended.toml", "tuned.toml", "trials.csv", "net_r.csv", "folds.csv", "tune.json"):
         assert Path("tuned", name).is_file() and f"`{name}`" in PAGE
 
@@ -120,6 +122,16 @@ def test_report_and_compare_of_the_page(example: Path) -> None:
     found = run("--format", "json", line=_line("exitladder compare"))
     assert found.exit_code == 0, found.stderr
     assert json.loads(found.stdout)["pairs"][0]["difference_r"] == 0
+
+
+def test_a_plan_is_not_compared_on_the_positions_it_was_tuned_on(example: Path) -> None:
+    run(line=next(line for line in PAGE.splitlines() if line.startswith("exitladder options tune")))
+    assert run().exit_code == 0
+    assert run(line=COMMAND.replace("plan.toml", "tuned/tuned.toml").replace("result/", "tuned-result/")).exit_code == 0
+    assert set(pd.read_csv("tuned-result/trades.csv")["sample"]) == {"in_sample"}
+    (pair,) = json.loads(run("--format", "json", line="exitladder compare result tuned-result").stdout)["pairs"]
+    assert pair["verdict"] is None and "tuned on 2 of these 2 trades" in pair["verdict_text"]
+    assert "--walk-forward" not in pair["verdict_text"]
 
 
 def _line(begin: str, part: str = "") -> str:
