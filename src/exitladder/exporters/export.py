@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exitladder.exporters import mql5, pine
 from exitladder.exporters.asks import asks_of
-from exitladder.exporters.ccxt_orders import OpenPosition, ccxt_json
+from exitladder.exporters.ccxt_orders import OpenPosition, ccxt_json, check_exchanges
 from exitladder.exporters.header import header_lines
 from exitladder.exporters.json_file import json_text
 from exitladder.exporters.plan import plan_of
@@ -103,9 +103,10 @@ def export_ladder(
     Raises
     ------
     LadderError
-        If the program cannot express the ladder.
+        If the program cannot express the ladder, or an exchange is unknown.
     """
     target = target_named(to)
+    check_exchanges(exchanges)
     refuse_limits(ladder, "export")
     hooked = check_asks(target, asks_of(ladder), hooks=hooks)
     differs = target.differs_for(ladder)

@@ -256,14 +256,19 @@ def _check_book(book: Book) -> None:
         _check_limit(limit, f"book.limits[{number}]", of_book=True)
 
 
-def refuse_limits(ladder: Ladder, what: str) -> None:
+_BACKTEST_IT = "Use `exitladder backtest` for it, or leave these tables out."
+
+
+def refuse_limits(ladder: Ladder, what: str, cure: str = _BACKTEST_IT) -> None:
     """Raise an error if a plan has limits, a target or a book, which `what` cannot follow.
 
     Parameters
     ----------
     ladder : Ladder
     what : str
-        Subject of the message, such as ``"score"``.
+        Subject of the message, such as ``"tune"``.
+    cure : str
+        What to do instead, in a sentence.
 
     Raises
     ------
@@ -273,8 +278,7 @@ def refuse_limits(ladder: Ladder, what: str) -> None:
     tables = [name for name, is_used in (*used, ("[book]", ladder.book.is_shared)) if is_used]
     if tables:
         raise LadderError(
-            f"{what} cannot yet follow {' and '.join(tables)} of a plan, which need all positions side by side. Use "
-            "`exitladder backtest` for it, or leave these tables out."
+            f"{what} cannot yet follow {' and '.join(tables)} of a plan, which need all positions side by side. {cure}"
         )
 
 
