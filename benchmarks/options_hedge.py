@@ -69,7 +69,7 @@ def spxw(data: Path) -> tuple[OptionMarket, list[OptionTrade]]:
 
 def rows_of(name: str, market: OptionMarket, trades: list[OptionTrade]) -> list[dict[str, str]]:
     """Return a row per hedge: P&L of the options and of the hedge, its trades, costs and last units."""
-    settings, found = load_settings(None, ["validation.n_bootstrap=200"]), []
+    settings, found = load_settings(None, ["validation.n_bootstrap=200", "tracking.enabled=false"]), []
     for label, hedge in HEDGES.items():
         terms = replace(market.settings, **hedge)
         result = backtest_options(trades, PLAN, replace(market, settings=terms), replace(settings, options=terms))

@@ -8,8 +8,9 @@ from typing import Any
 from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
 from exitladder.pipelines.comparison.models import compare_models, is_model
+from exitladder.pipelines.comparison.options import check_all_options, is_options_source, options_source
 from exitladder.pipelines.comparison.runs import compare_sources
-from exitladder.pipelines.comparison.sources import is_ladder, saved_source, simulated_source
+from exitladder.pipelines.comparison.sources import Source, is_ladder, saved_source, simulated_source
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -32,7 +33,8 @@ def compare(
     Parameters
     ----------
     sources : sequence of str
-        Run ids, folders of ``exitladder backtest`` or ``tune``, ``trades.csv`` files; with `bars` and `trades` also
+        Run ids, folders of ``exitladder backtest`` or ``tune``, ``trades.csv`` files; or folders and run ids of
+        ``exitladder options backtest`` alone; with `bars` and `trades` also
         ladder files and ``own`` (the exits of the trades file). Or models: references, folders or runs of ``train``.
     settings : Settings
     progress : Progress
@@ -60,8 +62,8 @@ def compare(
     Raises
     ------
     TradesError
-        If fewer than two sources are given, a pair shares no trade, an id stands for two trades, or more than the
-        exits differs.
+        If fewer than two sources are given, a pair shares no trade, an id stands for two trades, options are compared
+        with shares, or more than the exits differs.
     """
     if len(sources) < 2:
         raise TradesError(f"A comparison needs at least two runs, but only {len(sources)} is given.")
@@ -87,11 +89,17 @@ def compare(
     if models:
         assert data is not None
         return compare_models(names, data, settings, progress)
-    found = []
+    options = [name for name in names if is_options_source(name, tracker)]
+    check_all_options(names, options)
+    found: list[Source] = []
     with progress.stage("reading runs", len(names)) as advance:
         for name in names:
-            found.append(
-                simulated_source(name, data, settings, progress) if is_ladder(name) else saved_source(name, tracker)
-            )
+            if options:
+                found.append(options_source(name, tracker))
+            elif is_ladder(name):
+                found.append(simulated_source(name, data, settings, progress))
+            else:
+                found.append(saved_source(name, tracker))
             advance(1)
-    return compare_sources(found, settings, bars=bars, allows_differences=allows_differences, progress=progress)
+    more: dict[str, Any] = {"allows_differences": allows_differences, "of_options": bool(options)}
+    return compare_sources(found, settings, bars=bars, progress=progress, **more)

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
+from exitladder.pipelines.options.score.tracked import SCORES as OPTIONS_SCORES
 from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
+from exitladder.pipelines.pages.options.backtest import is_options_backtest, options_backtest_page
+from exitladder.pipelines.pages.options.score import saved_options_score_page
 from exitladder.pipelines.pages.page import page_html
 from exitladder.pipelines.pages.saved_run import backtest_page
 from exitladder.pipelines.pages.score import SCORES, saved_score_page
 from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
-from exitladder.pipelines.tracking.saved_files import files_of_run
+from exitladder.pipelines.tracking.saved_files import files_of_run, read_json
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -27,8 +30,7 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
     ----------
     source : str
         A run id, or the ``--out`` folder of ``exitladder backtest``, ``exitladder tune`` or ``exitladder demo``.
-        The page of a training run is its model card, that of a run
-        of ``score`` its orders.
+        The page of a training run is its model card, that of a run of ``score`` or ``options score`` its orders.
     out : Path
         The file to write.
     settings : Settings
@@ -53,7 +55,12 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
             html = read_card(folder / CARD_DATA).html()
         elif (folder / SCORES).is_file():
             html = saved_score_page(folder / SCORES)
+        elif (folder / OPTIONS_SCORES).is_file():
+            html = saved_options_score_page(folder / OPTIONS_SCORES)
+        elif is_options_backtest(folder):
+            html = page_html(options_backtest_page(folder))
         elif (folder / "tune.json").is_file():
+            _refuse_options(folder, source)
             page = tuning_page(folder)
             # links lead to the other pages of a run from its own folder only
             html = page_html(page if out.parent.resolve() == folder.resolve() else replace(page, links=()))
@@ -63,6 +70,15 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
             raise InputFileError(_nothing_in(folder, source))
     write_text(html, out)
     return out
+
+
+def _refuse_options(folder: Path, source: str) -> None:
+    """Raise an error for a tuning of a plan on options."""
+    if "n_plans" in read_json(folder / "tune.json"):
+        raise InputFileError(
+            f"A tuning of options has no page, but '{source}' is one. Read its tune.json, or backtest its "
+            "recommended.toml with exitladder options backtest and report that folder."
+        )
 
 
 def _nothing_in(folder: Path, source: str) -> str:
@@ -84,7 +100,7 @@ def _nothing_in(folder: Path, source: str) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (CARD_DATA, SCORES, "tune.json", "fills.csv"))
+    return any((folder / name).is_file() for name in (CARD_DATA, SCORES, OPTIONS_SCORES, "tune.json", "fills.csv"))
 
 
 def _folder(source: str, settings: Settings) -> Path:

@@ -19,6 +19,12 @@ from exitladder.settings.tables import Settings
 
 # as far as written numbers of one trade may be apart, as a share of them
 _NOISE = 1e-9
+_PARTS = (
+    ("bars", "bars", "differs"),
+    ("account", "account", "differs"),
+    ("quotes", "quotes", "differ"),
+    ("options", "settings of [options]", "differ"),
+)
 
 
 def costs_of_run(folder: Path) -> Costs | None:
@@ -50,9 +56,9 @@ def check_same_trades(both: pd.DataFrame, first: str, other: str) -> None:
     Raises
     ------
     TradesError
-        If the symbol, side or entry time of an id differs.
+        If the symbol, contract, side or entry time of an id differs.
     """
-    for name in ("symbol", "side", "entry_time"):
+    for name in ("symbol", "contract", "side", "entry_time"):
         if name not in both or f"{name}_first" not in both:
             continue
         ours, theirs = both[name], both[f"{name}_first"]
@@ -115,14 +121,14 @@ def unlike_terms(
     Returns
     -------
     barring : list of str
-        A sentence on each of bars, account, costs, entry price and risk that differs.
+        A sentence on each of bars, account, quotes, settings of options, costs, entry price and risk that differs.
     others : list of str
         A sentence on quantities that differ: R per trade does not depend on them but for costs per order.
     """
     first, other = names
     barring = [
-        f"The {part} of '{first}' and '{other}' differs ({', '.join(shown)})."
-        for part in ("bars", "account")
+        f"The {label} of '{first}' and '{other}' {verb} ({', '.join(shown)})."
+        for part, label, verb in _PARTS
         if (shown := _unlike(terms[0].get(part), terms[1].get(part)))
     ]
     a, b = costs

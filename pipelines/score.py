@@ -19,13 +19,14 @@ from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.bar_age import with_ages
 from exitladder.pipelines.advice.contradictions import why_contradicted
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
-from exitladder.pipelines.advice.managed import Managed, moment_text
+from exitladder.pipelines.advice.managed import Managed
 from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
 from exitladder.pipelines.advice.rows.columns import COLUMNS, LIMIT_COLUMNS, by_urgency, flat_scores, order_columns
 from exitladder.pipelines.advice.rows.unscored import faulty_row, not_scored
 from exitladder.pipelines.advice.scorable import old_bars_text, why_not_scored
 from exitladder.pipelines.advice.wording.counts import counts_text
 from exitladder.pipelines.advice.working.identity import of_same_trades
+from exitladder.pipelines.advice.working.moments import moment_text
 from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.inputs.predictions import READABLE

@@ -11,7 +11,7 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.clock import close_text, stamp_text
 from exitladder.pipelines.advice.wording.sentences import number, price_text
-from exitladder.pipelines.advice.working.identity import entered_at
+from exitladder.pipelines.advice.working.moments import entered_at
 from exitladder.pipelines.advice.working.orders import is_near
 from exitladder.pipelines.advice.working.resting import after
 from exitladder.pipelines.advice.working.stated import stated_orders

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.atr import atr_of_set
@@ -409,15 +408,3 @@ def _conditions_since_entry(when: tuple[Condition, ...]) -> tuple[Condition, ...
     return tuple(
         Condition(f"{c.series}_since_entry", c.operator, c.threshold) if c.series in _SINCE_ENTRY else c for c in when
     )
-
-
-def moment_text(moment: int) -> str:
-    """Return a moment as ``managed_from`` holds it: a date if it is midnight UTC, else with the time.
-
-    Examples
-    --------
-    >>> moment_text(pd.Timestamp("2024-03-01").value), moment_text(pd.Timestamp("2024-03-01 15:30").value)
-    ('2024-03-01', '2024-03-01T15:30:00Z')
-    """
-    when = pd.Timestamp(moment, tz="UTC")
-    return f"{when:%Y-%m-%d}" if when == when.normalize() else f"{when:%Y-%m-%dT%H:%M:%SZ}"

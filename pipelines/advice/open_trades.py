@@ -23,7 +23,6 @@ from exitladder.pipelines.advice.managed import (
     follow_from_entry,
     follow_managed,
     managed_moments,
-    moment_text,
 )
 from exitladder.pipelines.advice.orders import Order
 from exitladder.pipelines.advice.rows.columns import ADD_COLUMNS, COLUMNS, LIMIT_COLUMNS, order_columns
@@ -32,6 +31,7 @@ from exitladder.pipelines.advice.rows.followed import Followed
 from exitladder.pipelines.advice.rows.row import row_of
 from exitladder.pipelines.advice.uncertainty import outlook_of
 from exitladder.pipelines.advice.wording.reasons import model_reasons
+from exitladder.pipelines.advice.working.moments import moment_text
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import READABLE, outlives_rows, rows_seen, signal_bars
 from exitladder.pipelines.inputs.prepare import Prepared

@@ -14,12 +14,13 @@ from exitladder.measures.price_of_gain import DRAWDOWNS
 from exitladder.pipelines.comparison.account import Account, compare_accounts, limits_for
 from exitladder.pipelines.comparison.books import compare_books
 from exitladder.pipelines.comparison.groups import decisive_trades, groups_of
+from exitladder.pipelines.comparison.options import too_few
 from exitladder.pipelines.comparison.outcomes import bookings, calendar, outcomes
 from exitladder.pipelines.comparison.pairs import Pair, paired, verdict_of
 from exitladder.pipelines.comparison.sources import Source
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE, SampleCounts
 from exitladder.runtime.progress import Progress
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import AccountSettings, Settings
 from exitladder.statistics.bootstrap import shared_draws
 from exitladder.statistics.comparison import holm
 from exitladder.statistics.intervals import Intervals
@@ -44,6 +45,7 @@ def compare_sources(
     *,
     bars: BarSet | None = None,
     allows_differences: bool = False,
+    of_options: bool = False,
     progress: Progress,
 ) -> dict[str, Any]:
     """Return every later source compared with the first; see `exitladder.pipelines.compare.compare`.
@@ -56,6 +58,8 @@ def compare_sources(
     bars : BarSet, optional
         For the volatility regimes.
     allows_differences : bool
+    of_options : bool
+        Whether all are backtests of options: no account at notional value, and no interval on too few days.
     progress : Progress
 
     Returns
@@ -68,8 +72,8 @@ def compare_sources(
         If two of them cannot be compared.
     """
     first, *others = sources
-    limits, account_text = limits_for(first, settings.account)
-    account = Account(limits)
+    limits, account_text = limits_for(first, settings.account) if not of_options else (AccountSettings(), "")
+    account = None if of_options else Account(limits)
     pairs, details = [], []
     shared = shared_draws() if len(others) > 1 else nullcontext()
     with progress.stage("comparing runs", len(others)) as advance, shared:
@@ -82,20 +86,24 @@ def compare_sources(
     adjusted = holm([pair.found.p_value for pair in pairs])
     _adjust_measures(details)
     free = all(source.before_costs for source in sources)
+    results = [
+        verdict_of(pair, float(p), before_costs=free) | more
+        for pair, p, more in zip(pairs, adjusted, details, strict=True)
+    ]
+    if of_options:
+        results = [too_few(pair, result) for pair, result in zip(pairs, results, strict=True)]
     return {
+        **({"kind": "options"} if of_options else {}),
         "baseline": first.name,
         "sources": {source.name: _metrics(source) | source.exposure() for source in sources},
-        "pairs": [
-            verdict_of(pair, float(p), before_costs=free) | more
-            for pair, p, more in zip(pairs, adjusted, details, strict=True)
-        ],
+        "pairs": results,
         "account_limits": {"max_open": limits.max_open, "capital": limits.capital, "text": account_text},
         "stepwise": _stepwise(pairs, settings.intervals),
         "drawdowns": _DRAWDOWNS,
     }
 
 
-def _details(pair: Pair, account: Account, intervals: Intervals, bars: BarSet | None) -> dict[str, Any]:
+def _details(pair: Pair, account: Account | None, intervals: Intervals, bars: BarSet | None) -> dict[str, Any]:
     """Return the measures of a pair, the account, the groups and the trades that made the difference."""
     ids = pair.ids
     if not len(ids):
@@ -126,7 +134,7 @@ def _details(pair: Pair, account: Account, intervals: Intervals, bars: BarSet | 
     }
     return {
         "measures": measures,
-        "account": compare_accounts(sides, ids, booked, account, intervals),
+        "account": None if account is None else compare_accounts(sides, ids, booked, account, intervals),
         "by": compare_groups(difference, groups_of(shared, bars), days),
         "decisive": decisive_trades(shared, difference),
     }

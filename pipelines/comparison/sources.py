@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import BoolArray, IntArray
-from exitladder.errors import InputFileError, LadderError
+from exitladder.errors import InputFileError, LadderError, TrackingError
 from exitladder.execution import STATUS, simulate, simulate_own_exits
 from exitladder.execution.simulation import joined_tables
 from exitladder.measures.exposure import exposure, plain_exposure
@@ -256,6 +256,16 @@ def _model_of(ladder: Ladder, name: str) -> str | None:
 
 def _terms(job: Job) -> dict[str, Any]:
     return terms_of(job.bars, job.settings)
+
+
+def folder_of(source: str, tracker: Tracker) -> Path | None:
+    """Return the folder of a saved run, None if there is none by this name."""
+    if is_ladder(source):
+        return None
+    try:
+        return _path_of(source, tracker).parent
+    except (TrackingError, InputFileError):
+        return None
 
 
 def _path_of(source: str, tracker: Tracker) -> Path:

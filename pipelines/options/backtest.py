@@ -18,8 +18,16 @@ from exitladder.options.market import OptionMarket
 from exitladder.options.positions.measures import Valuer
 from exitladder.options.positions.plan import OptionPlan, check_targets, option_plan
 from exitladder.options.positions.replay import Outcome, replay
-from exitladder.options.positions.tables import FLAGS, fills_frame, is_beyond_width, net_r, trades_frame
+from exitladder.options.positions.tables import (
+    FLAGS,
+    decisions_frame,
+    fills_frame,
+    is_beyond_width,
+    net_r,
+    trades_frame,
+)
 from exitladder.options.positions.trades import OptionTrade
+from exitladder.pipelines.options.described import describe_quotes, options_run
 from exitladder.pipelines.options.evidence import (
     HOLD,
     STOP_ONLY,
@@ -32,6 +40,8 @@ from exitladder.pipelines.options.evidence import (
     with_ends,
 )
 from exitladder.pipelines.options.samples import samples_of, tuned_on_text
+from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tuning.samples.labels import IN_SAMPLE, MIXED, OUT_OF_SAMPLE
 from exitladder.plans.file import ladder_fingerprint, ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
@@ -55,6 +65,10 @@ class OptionsResult:
         The content of ``summary.json``.
     hedge : DataFrame or None
         The columns of ``hedge.csv``.
+    decisions : DataFrame or None
+        The columns of ``decisions.csv``.
+    run_id : str
+        Of its record; empty if tracking is off.
     """
 
     plan: Ladder
@@ -62,12 +76,15 @@ class OptionsResult:
     trades: pd.DataFrame
     summary: dict[str, Any]
     hedge: pd.DataFrame | None = None
+    decisions: pd.DataFrame | None = None
+    run_id: str = ""
 
     def files(self) -> dict[str, Content]:
         """Return the files to write, by name."""
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
+            **({} if self.decisions is None else {"decisions.csv": self.decisions}),
             **({} if self.hedge is None else {"hedge.csv": self.hedge}),
             "summary.json": self.summary,
             "ladder.toml": ladder_to_toml(self.plan),
@@ -85,6 +102,7 @@ def backtest_options(
     settings: Settings,
     *,
     notes: Sequence[str] = (),
+    command: str = "",
     progress: Progress = SILENT,
 ) -> OptionsResult:
     """Return the results of a plan on positions in options, beside doing nothing.
@@ -99,11 +117,14 @@ def backtest_options(
         Confidence, resamples and seed; ``options.hedge`` and its terms.
     notes : sequence of str
         Notes on the data, which the summary repeats.
+    command : str
+        The command line, shown on the page for reproduction.
     progress : Progress
 
     Returns
     -------
     OptionsResult
+        Recorded as a run, unless ``tracking.enabled`` is false.
 
     Raises
     ------
@@ -115,6 +136,25 @@ def backtest_options(
         plan = replace(plan, name=f"{plan.name} (plan)")
     check_targets(plan, list(trades))
     check_hedge(settings.options, market)
+    with options_run("backtest", trades, ladder, market, settings) as run:
+        result = _backtested(trades, (ladder, plan), market, settings, notes, progress)
+        result.summary["terms"] = _terms(market, settings)
+        if command:
+            result.summary.update(command=command, seed=settings.project.seed)
+        _record(run, result)
+    return replace(result, run_id=run.run_id)
+
+
+def _backtested(
+    trades: Sequence[OptionTrade],
+    plans: tuple[Ladder, OptionPlan],
+    market: OptionMarket,
+    settings: Settings,
+    notes: Sequence[str],
+    progress: Progress,
+) -> OptionsResult:
+    """Return the results of a plan, given as its ladder too."""
+    ladder, plan = plans
     is_hedged = settings.options.hedge != "none"
     valuer = Valuer(market)
     policies = {plan.name: plan, HOLD: plan.held()}
@@ -129,8 +169,11 @@ def backtest_options(
     table = trades_frame(outcomes)
     for name, others in found.items():
         table[f"{name.replace(' ', '_')}_r"] = [net_r(outcome) for outcome in others]
+    samples = samples_of(trades, ladder.tuned)
+    if ladder.tuned is not None:
+        table["sample"] = np.select(samples, [IN_SAMPLE, MIXED], OUT_OF_SAMPLE)
     with progress.stage("confidence intervals", 1):
-        summary = _summary(plan, outcomes, found, settings.intervals, samples_of(trades, ladder.tuned))
+        summary = _summary(plan, outcomes, found, settings.intervals, samples)
     summary |= {"ladder": plan.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
     hedge = None
@@ -139,7 +182,39 @@ def backtest_options(
             hedges = hedges_of(outcomes, market)
             hedge = hedge_frame(hedges)
             summary["hedge"] = _hedge_summary(hedges, hedged_book(outcomes, hedges, market), settings.intervals)
-    return OptionsResult(ladder, fills_frame(outcomes), table, summary, hedge)
+    return OptionsResult(ladder, fills_frame(outcomes), table, summary, hedge, decisions_frame(outcomes))
+
+
+def _terms(market: OptionMarket, settings: Settings) -> dict[str, Any]:
+    """Return what the numbers rest on beside the plan, by which `compare` sees whether two runs can be compared."""
+    described = describe_quotes(market.quotes)
+    names = {"n_contracts": "n_contracts", "n_quotes": "n_quotes", "first_quote": "first_quote"}
+    quotes = {name: described[key] for name, key in names.items()}
+    quotes |= {"last_quote": described["last_quote"], "fingerprint": described["quotes_fingerprint"]}
+    plain = {name: value for name, value in _plain(settings).items() if not name.startswith("hedge")}
+    return {"quotes": quotes, "options": plain}
+
+
+def _record(run: TrackedRun, result: OptionsResult) -> None:
+    """Write results, verdict and files into the record of a run."""
+    summary = result.summary
+    found, against = summary["expectancy_r"], summary["beside"][HOLD]["difference_r"]
+    run.log_metrics(
+        {
+            "expectancy_r": found["value"],
+            "difference_r": against["value"],
+            "low": against["low"],
+            "high": against["high"],
+            **{name: summary[name] for name in ("n_trades", "n_closed", "n_open", "n_skipped", "pnl", "costs")},
+            **{name: {"expectancy_r": one["expectancy_r"]["value"]} for name, one in summary["beside"].items()},
+        }
+    )
+    verdict_word = summary["verdict"].replace("_", " ")
+    run.log_tags({"verdict": verdict_word})
+    page = f" The page: `exitladder report {run.run_id} --out page.html`." if run.run_id else ""
+    run.describe(f"{summary['verdict_text']}{page}")
+    run.log_result(verdict_word, of=result.plan.name)
+    run.log_files(result.files())
 
 
 def _hedge_summary(hedges: Mapping[str, Hedge], book: HedgedBook | None, intervals: Intervals) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class PageTable:
         Number format by column; columns without one are shown as text.
     is_detail : bool
         Folded up until the reader opens it.
+    is_stacked : bool
+        On a phone, each row is a card with the headers beside the values.
     """
 
     title: str
@@ -76,6 +78,7 @@ class PageTable:
     rows: pd.DataFrame
     forms: Mapping[str, str] = field(default_factory=dict)
     is_detail: bool = False
+    is_stacked: bool = False
 
     @property
     def heads(self) -> list[str]:
@@ -110,6 +113,11 @@ class PictureGroup:
     def drawn(self) -> list[Picture]:
         """The pictures that show data."""
         return [picture for picture in self.pictures if not picture.is_empty]
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.drawn or self.widget or self.table is not None)
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,8 @@ class PageContent:
         Text of the ladder file, to copy.
     method : sequence of str
         Notes on the method, in addition to the standard text.
+    has_standard_method : bool
+        Whether the standard text on simulated bars is shown.
     reproduction : Reproduction, optional
     links : sequence of PageLink
         The other pages of the same run.
@@ -186,6 +196,7 @@ class PageContent:
     open_trades: pd.DataFrame | None = None
     ladder_toml: str = ""
     method: Sequence[str] = ()
+    has_standard_method: bool = True
     reproduction: Reproduction | None = None
     links: Sequence[PageLink] = ()
     steps: Sequence[PageLink] = ()
@@ -196,7 +207,7 @@ class PageContent:
         found = [("steps", "Part by part")] if self.steps else []
         found += [("policies", "Exit policies compared")] if len(self.policies) else []
         found += [(anchor(table.title), table.title) for table in self.tables if not table.is_detail]
-        found += [(anchor(group.title), group.title) for group in self.groups if group.drawn or group.widget]
+        found += [(anchor(group.title), group.title) for group in self.groups if group.is_shown]
         found += [("open", "Open trades")] if self.open_trades is not None and len(self.open_trades) else []
         found += [("ladder", "Ladder file")] if self.ladder_toml else []
         found += [("data", "Data")] if self.data_notes else []
@@ -240,7 +251,7 @@ def page_html(page: PageContent) -> str:
             columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and not column.is_detail],
             details=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and column.is_detail],
             policies=page.policies.to_dict("records"),
-            groups=[(group, _laid_out(group.drawn)) for group in page.groups if group.drawn or group.widget],
+            groups=[(group, _laid_out(group.drawn)) for group in page.groups if group.is_shown],
             open_trades=advices,
             not_to_send=list({row["symbol"]: row for row in advices if row["not_to_send"]}.values()),
             chart_data=as_script(page.charts) if page.charts else "",

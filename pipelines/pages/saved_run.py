@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.errors import InputFileError
 from exitladder.pipelines.backtest_summary import to_show
 from exitladder.pipelines.comparison.books import acted_when
 from exitladder.pipelines.pages.account import acted_table, book_tables, size_tables
@@ -25,22 +24,11 @@ from exitladder.plans.provenance import without_fingerprints
 
 
 def backtest_page(folder: Path) -> PageContent:
-    """Return the page of a backtest from the files in its folder.
-
-    Raises
-    ------
-    InputFileError
-        If the backtest is one of options, which has no page.
-    """
+    """Return the page of a backtest from the files in its folder."""
     texts = {"trade_id": str, "symbol": str}
     trades = read_saved_table(folder / "trades.csv", texts)
     fills = read_saved_table(folder / "fills.csv", {"trade_id": str})
     summary = read_json(folder / "summary.json")
-    if "n_closes_without_mark" in summary:
-        raise InputFileError(
-            f"report makes pages of runs of train, tune, backtest, compare and score, but '{folder}' is a backtest of "
-            "options, which has no page. Read its summary.json, trades.csv and fills.csv."
-        )
     file = folder / "ladder.toml"
     # A walk-forward has a ladder for each part.
     ladder = read_ladder(file) if file.is_file() else None

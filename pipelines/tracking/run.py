@@ -202,13 +202,33 @@ class TrackedRun:
 
     def _log_trades(self, summary: Mapping[str, str | int]) -> None:
         """Record the trades as a data set."""
+        self.log_data(
+            "trades",
+            name=f"{summary['n_trades']} trades",
+            digest=str(summary["trades_fingerprint"]),
+            source={key: summary[key] for key in ("first_entry", "last_entry") if key in summary},
+            profile={"n_trades": summary["n_trades"], "n_open": summary["n_open"]},
+        )
+
+    def log_data(
+        self, context: str, *, name: str, digest: str, source: Mapping[str, object], profile: Mapping[str, object]
+    ) -> None:
+        """Record a data set beside the bars, so that MLflow shows which runs share it.
+
+        Parameters
+        ----------
+        context : {"trades", "quotes"}
+        name, digest : str
+        source, profile : mapping
+            Its span, and its counts.
+        """
         if self.record is not None:
-            self.record.values["trades_dataset"] = {
-                "name": f"{summary['n_trades']} trades",
-                "digest": str(summary["trades_fingerprint"]),
-                "source_type": "trades",
-                "source": {key: summary[key] for key in ("first_entry", "last_entry") if key in summary},
-                "profile": {"n_trades": summary["n_trades"], "n_open": summary["n_open"]},
+            self.record.values[f"{context}_dataset"] = {
+                "name": name,
+                "digest": digest,
+                "source_type": context,
+                "source": dict(source),
+                "profile": dict(profile),
             }
             self.save()
 

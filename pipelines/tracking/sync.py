@@ -326,7 +326,8 @@ def _send_values(client: Any, found: Any, record: Mapping[str, Any]) -> None:
     while params or metrics or tags:
         client.log_batch(run_id, metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH])
         del metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH]
-    given = {"bars": record.get("dataset"), "trades": record.get("trades_dataset")}
+    given = {"bars": record.get("dataset")}
+    given |= {context: record.get(f"{context}_dataset") for context in ("trades", "quotes")}
     if any(given.values()) and not found.inputs.dataset_inputs:
         client.log_inputs(
             run_id,

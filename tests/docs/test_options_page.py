@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from exitladder.cli import main
 from exitladder.options.positions.plan import SERIES
 from exitladder.options.positions.tables import FLAGS
+from exitladder.pipelines.options.score.columns import COLUMNS, options_score_schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "options.md").read_text()
 COMMAND = next(line for line in PAGE.splitlines() if line.startswith("exitladder options backtest"))
@@ -24,7 +25,7 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the page's files."""
     monkeypatch.chdir(tmp_path)
     tables = re.findall(r"```csv\n(.*?)```", PAGE, re.DOTALL)
-    for name, text in zip(("quotes.csv", "bars.csv", "trades.csv"), tables, strict=True):
+    for name, text in zip(("quotes.csv", "bars.csv", "trades.csv", "open.csv"), tables, strict=True):
         (tmp_path / name).write_text(text)
     (tmp_path / "plan.toml").write_text(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0])
     return tmp_path
@@ -54,6 +55,8 @@ def test_tuning_prints_what_the_page_shows(example: Path) -> None:
     for key in (*summary, *summary["recommended"]):
         assert f"`{key}`" in PAGE or key in ("exit", "plan_text", "expectancy_r", "difference_from_default_r",
                                              "interval_from_default"), key  # fmt: skip
+    refused = run(line="exitladder report tuned --out tuned.html")
+    assert refused.exit_code == 1 and "A tuning of options has no page" in refused.stderr
     for name in ("recommended.toml", "tuned.toml", "trials.csv", "net_r.csv", "folds.csv", "tune.json"):
         assert Path("tuned", name).is_file() and f"`{name}`" in PAGE
 
@@ -70,11 +73,71 @@ def test_what_a_tuning_needs_is_asked_for(example: Path) -> None:
     assert any(note.startswith("before costs") for note in summary["notes"])
 
 
-def test_report_says_that_a_backtest_of_options_has_no_page(example: Path) -> None:
+def test_the_evening_prints_what_the_page_shows_and_thursday_fills_it(example: Path) -> None:
+    line = _line("exitladder options score")
+    found = run(line=line)
+    assert found.exit_code == 0, found.stderr
+    assert found.stdout.split() == re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[2].split()
+    rows = {row["trade_id"]: row for row in json.loads(Path("wednesday.json").read_text())}
+    # 3.40 is 2.00 above 1.40, of 3.60 at most; 0.35 of 0.50 for the put, whose R is 1.50 - 0.50
+    assert rows["spread"]["max_profit_share"] == pytest.approx(2 / 3.6)
+    assert rows["put"]["premium_r"] == pytest.approx(0.35)
+    assert rows["put"]["open_pnl"] == pytest.approx(0.35 * 200)
+    assert rows["spread"]["orders"][0]["why"] == [
+        {"condition": "max_profit_share >= 0.5", "value": pytest.approx(2 / 3.6)}
+    ]
+    run()
+    fills = pd.read_csv("result/fills.csv")
+    thursday = fills[(fills["bar_time"].str[:10] == "2024-03-14") & (fills["order"] == "rung")]
+    filled = {(row.trade_id, row.leg): (row.side, row.quantity, row.contract) for row in thursday.itertuples()}
+    listed = {
+        (trade_id, order["leg"]): (order["side"], order["quantity"], order["contract"])
+        for trade_id, row in rows.items()
+        for order in row["orders"]
+    }
+    assert listed == filled
+
+
+def test_rows_hold_the_published_schema(example: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema comes with the extra notebooks")
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "options_score.schema.json").read_text())
+    assert schema == options_score_schema()
+    line = _line("exitladder options score")
+    for day in ("2024-03-11", "2024-03-13", "2024-03-14", "2024-03-15"):
+        found = run("--format", "json", line=line.replace("2024-03-13", day).replace("wednesday", day))
+        jsonschema.validate(json.loads(found.stdout), schema)
+        jsonschema.validate(json.loads(Path(f"{day}.json").read_text()), schema)
+    printed = run("--format", "csv", line=line)
+    assert printed.stdout.splitlines()[0].split(",") == list(COLUMNS)
+
+
+def test_report_and_compare_of_the_page(example: Path) -> None:
     assert run().exit_code == 0
-    refused = run(line="exitladder report result --out page.html")
-    assert refused.exit_code == 1 and not Path("page.html").exists()
-    assert "'result' is a backtest of options, which has no page" in " ".join(refused.stderr.split())
+    for line in (_line("exitladder report"), _line("exitladder options backtest", "options.rate=0.01")):
+        assert run(line=line).exit_code == 0
+    page = Path("result.html").read_text()
+    assert "Backtest of &#39;half at half&#39; on options" in page and "What each condition did" in page
+    refused = run(line=_line("exitladder compare").replace(" --allow-differences", ""))
+    assert refused.exit_code == 1 and "rate 0.0 and 0.01" in " ".join(refused.stderr.split())
+    found = run("--format", "json", line=_line("exitladder compare"))
+    assert found.exit_code == 0, found.stderr
+    assert json.loads(found.stdout)["pairs"][0]["difference_r"] == 0
+
+
+def test_a_plan_is_not_compared_on_the_positions_it_was_tuned_on(example: Path) -> None:
+    run(line=next(line for line in PAGE.splitlines() if line.startswith("exitladder options tune")))
+    assert run().exit_code == 0
+    assert run(line=COMMAND.replace("plan.toml", "tuned/tuned.toml").replace("result/", "tuned-result/")).exit_code == 0
+    assert set(pd.read_csv("tuned-result/trades.csv")["sample"]) == {"in_sample"}
+    (pair,) = json.loads(run("--format", "json", line="exitladder compare result tuned-result").stdout)["pairs"]
+    assert pair["verdict"] is None and "tuned on 2 of these 2 trades" in pair["verdict_text"]
+    assert "--walk-forward" not in pair["verdict_text"]
+
+
+def _line(begin: str, part: str = "") -> str:
+    """Return a command of the page, by its beginning and a part."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)[1:])
+    return next(line for line in blocks.splitlines() if line.startswith(begin) and part in line)
 
 
 def test_the_numbers_that_the_page_explains(example: Path) -> None:
@@ -124,5 +187,6 @@ def test_an_option_and_other_commands_do_not_mix(example: Path) -> None:
     ):
         found = run(line=line)
         assert found.exit_code == 1 and "exitladder options backtest" in found.stderr, line
+        assert "`options score`" in " ".join(found.stderr.split())
     both = run("--volatility", "iv.csv")
     assert both.exit_code == 2 and "either --quotes FILE or --volatility FILE" in both.stderr

@@ -176,7 +176,8 @@ def test_later_quotes_change_no_earlier_trade_and_the_delta_is_traded_to_the_edg
 
 def test_the_summary_says_what_the_hedge_did_and_a_hedge_takes_most_of_the_swing() -> None:
     of = market(path(4), **BAND)
-    settings = replace(load_settings(None, ["validation.n_bootstrap=200"]), options=of.settings)
+    known = load_settings(None, ["validation.n_bootstrap=200", "tracking.enabled=false"])
+    settings = replace(known, options=of.settings)
     plan = ladder_from_mapping({"name": "thirty", "stop": {"time": 30}})
     found = backtest_options(positions(), plan, of, settings)
     hedge, table = found.summary["hedge"], found.hedge

@@ -120,3 +120,11 @@ def test_a_dividend_makes_early_exercise_worth_something() -> None:
 def test_an_impossible_option_is_refused(faulty: tuple[float, float, int, float]) -> None:
     with pytest.raises(OptionsError, match="must be above 0"):
         american(*faulty)
+
+
+def test_a_deep_option_with_next_to_no_vega_is_solved_without_a_warning() -> None:
+    # at the first volatility tried, vega is so small that a step of Newton is too large for a number
+    years = np.linspace(4.9e-4, 5.4e-4, 400)
+    assert ((vega := greeks(645.0, 500.0, years, 0.3, CALL, (0.0, 0.0)).vega) < 1e-300).any() and (vega > 0).any()
+    found = implied_volatility(147.0, 645.0, 500.0, years, CALL, (0.0, 0.0))
+    assert greeks(645.0, 500.0, years, found, CALL, (0.0, 0.0)).value == pytest.approx(147.0)

@@ -52,7 +52,7 @@ def positions(mondays: Iterable[Any]) -> list[OptionTrade]:
 
 
 def result(trades: list[OptionTrade]) -> OptionsResult:
-    settings = load_settings(None, ["validation.n_bootstrap=300"])
+    settings = load_settings(None, ["validation.n_bootstrap=300", "tracking.enabled=false"])
     return backtest_options(trades, PLAN, market(), settings)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
-from exitladder.pipelines.advice.managed import moment_text
+from exitladder.pipelines.advice.working.moments import entered_at, moment_text
 from exitladder.pipelines.advice.working.resting import left_over
 from exitladder.plans.file import ladder_fingerprint
 from exitladder.plans.ladder import Ladder
@@ -79,12 +77,6 @@ def _difference(row: Mapping[str, Any], trades: Trades, i: int) -> str:
     if entered is not None and entered not in _entries(trades, i):
         found.append(f"entered {row['entry_time']}, not {moment_text(int(trades.entry_time[i]))}")
     return ", ".join(found)
-
-
-def entered_at(row: Mapping[str, Any]) -> int | None:
-    """Return when the trade of an earlier row was entered, nanoseconds since 1970 UTC; None if it does not say."""
-    entered = pd.to_datetime(str(row.get("entry_time") or ""), utc=True, errors="coerce")
-    return None if pd.isna(entered) else int(entered.as_unit("ns").value)
 
 
 def _entries(trades: Trades, i: int) -> set[int]:

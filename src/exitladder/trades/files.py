@@ -269,8 +269,8 @@ class _Reader:
         if all(name in labels and table.frame[labels[name]].notna().any() for name in OPTION_COLUMNS):
             raise TradesError(
                 f"Trades must be in shares, futures, coins or currencies here, but {table.name} has positions in "
-                f"options (columns {', '.join(OPTION_COLUMNS)}). `exitladder options backtest` replays them on "
-                "quotes; other commands, such as backtest, tune, train, score and trades exits, cannot."
+                f"options (columns {', '.join(OPTION_COLUMNS)}). `exitladder options backtest` and `options score` "
+                "take them on quotes; other commands, such as backtest, tune, train, score and trades exits, cannot."
             )
         missing = [name for name in REQUIRED if name not in labels]
         if missing:

@@ -55,7 +55,7 @@ def command(
     Each difference has a confidence interval; trades that a ladder was tuned on are left out.
 
     A and B are run ids, output folders of backtest or tune, their trades.csv, or, with --bars and --trades, ladders
-    (.toml), the word own for your own exits, or models.
+    (.toml), the word own for your own exits, or models. Folders of options backtest are compared with each other.
     """
     import pandas as pd
 

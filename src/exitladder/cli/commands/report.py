@@ -17,8 +17,8 @@ from exitladder.cli.session import Session, example, session_command
 def command(session: Session, source: str, out: Path) -> None:
     """Write the page of a run.
 
-    Writes a single self-contained HTML file. SOURCE is a run id or an output folder of backtest or tune. The page of a
-    training run is the model card, that of a run of score its orders.
+    Writes a single self-contained HTML file. SOURCE is a run id or an output folder of backtest, options backtest or
+    tune. The page of a training run is the model card, that of a run of score or options score its orders.
     """
     from exitladder.pipelines.report import report
 

@@ -21,6 +21,7 @@ from exitladder.cli.inputs import (
     path_option,
     trades_options,
 )
+from exitladder.cli.moments import moment_of
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 from exitladder.runtime.interpreting import interpret_if_small
@@ -43,9 +44,6 @@ _EXAMPLE = (
     "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
     "  --model models:/exitladder-exhaustion@newest --previous yesterday.json --out today.json",
 )
-
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class _Money(click.types.FloatParamType):
@@ -220,7 +218,7 @@ def advice_on(
 
         # a daily bar is stamped with the date of its session, whatever the zone
         is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
-        moment = _moment(how["asof"], session.settings.data.tz, is_daily=is_daily)
+        moment = moment_of(how["asof"], session.settings.data.tz, is_daily=is_daily)
         _check_placed(session, known, market, moment)
         finer = load_bars(session, how["finer_bars"], repair, None) if how["finer_bars"] else None
         result = score(
@@ -365,22 +363,3 @@ def _with_begin(result: ScoreResult) -> set[str]:
     if begins is None:
         return set()
     return {str(t) for t, begin in zip(trades.trade_id, begins, strict=True) if begin != NO_TIME}
-
-
-def _moment(asof: str | None, tz: str, *, is_daily: bool) -> int | None:
-    if asof is None:
-        return None
-    import pandas as pd
-
-    from exitladder.clock import NO_TIME
-    from exitladder.files.stamps import stamps_to_ns
-
-    # A date means its end: at its start, not even that day's bar has begun.
-    day = pd.to_datetime(asof, errors="coerce") if _DATE.fullmatch(asof.strip()) else pd.NaT
-    until = asof if pd.isna(day) else f"{day + pd.Timedelta(days=1):%Y-%m-%d}"
-    moment = int(stamps_to_ns(pd.Series([until]), "UTC" if is_daily and not pd.isna(day) else tz)[0])
-    if moment == NO_TIME:
-        raise click.BadParameter(
-            f"must be a timestamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'"
-        )
-    return moment

@@ -68,7 +68,8 @@ def compare_screen(found: Mapping[str, Any], width: int) -> str:
     text += _origin(pairs[0], width) if len(pairs) == 1 else ""
     runs = [_run(short[name], metrics) for name, metrics in found["sources"].items()]
     text += "\nEach run on all of its own trades\n" + texts_table(runs, width)
-    return text + textwrap.fill(_DRAWDOWNS, width) + "\n"
+    drawdowns = _DRAWDOWNS[_DRAWDOWNS.index("Entry-locked") :] if found.get("kind") == "options" else _DRAWDOWNS
+    return text + textwrap.fill(drawdowns, width) + "\n"
 
 
 def stepwise_text(found: Mapping[str, Any], short: Mapping[str, str]) -> str:

@@ -73,7 +73,8 @@ def options_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
             short_verdict(summary["verdict_text"]) + "\n",
             texts_table(rows, width),
             facts(pairs, width),
-            f"Every fill: {out}/fills.csv. Every position: {out}/trades.csv. The rest: {out}/summary.json\n",
+            f"Every fill: {out}/fills.csv. Every position: {out}/trades.csv. The rest: {out}/summary.json\n"
+            f"The page: exitladder report {out} --out {out}.html\n",
         ]
     )
 

@@ -66,21 +66,12 @@ def assign_early(position: Position, valuer: Valuer, start: int, dates: tuple[in
         Whether it was assigned. The short leg has ended then; a long leg is left as the position's only one.
     """
     market, trade = valuer.market, position.trade
-    short = next((leg for leg in position.legs if leg.sign < 0), None)
-    if short is None or trade.style != "american" or not position.held:
+    short = exercised_short(position, valuer, start, dates)
+    if short is None:
         return False
     i = index_at(market, short.contract, start)
     spot = valuer.spot(short.contract, i)
     intrinsic = short.contract.intrinsic(spot)
-    if not intrinsic > 0:
-        return False
-    if short.contract.right == CALL:
-        is_assigned = _call_is_exercised(short, valuer, i, dates)
-    else:
-        ask = float(market.quotes[short.contract].at_close.ask[i])
-        is_assigned = ask <= intrinsic + 1e-9
-    if not is_assigned:
-        return False
     quantity, moment = position.held, int(market.quotes[short.contract].end[i])
     cost = spot * market.settings.underlying_cost_bps * 1e-4 * quantity * trade.multiplier
     position.close_leg(short, quantity, intrinsic, (moment, "assignment", 0), kind="settled", underlying_cost=cost)
@@ -89,6 +80,35 @@ def assign_early(position: Position, valuer: Valuer, start: int, dates: tuple[in
     if not position.legs:
         position.legs, position.held = [short], 0
     return True
+
+
+def exercised_short(position: Position, valuer: Valuer, start: int, dates: tuple[int, int]) -> Leg | None:
+    """Return the short leg that a holder would exercise at the last close of a date; None if there is none.
+
+    Parameters
+    ----------
+    position : Position
+    valuer : Valuer
+    start : int
+        Of the quotes of that close.
+    dates : (int, int)
+        As for `assign_early`.
+
+    Returns
+    -------
+    Leg or None
+    """
+    market = valuer.market
+    short = next((leg for leg in position.legs if leg.sign < 0), None)
+    if short is None or position.trade.style != "american" or not position.held:
+        return None
+    i = index_at(market, short.contract, start)
+    intrinsic = short.contract.intrinsic(valuer.spot(short.contract, i))
+    if not intrinsic > 0:
+        return None
+    if short.contract.right == CALL:
+        return short if _call_is_exercised(short, valuer, i, dates) else None
+    return short if float(market.quotes[short.contract].at_close.ask[i]) <= intrinsic + 1e-9 else None
 
 
 def _call_is_exercised(short: Leg, valuer: Valuer, i: int, dates: tuple[int, int]) -> bool:

@@ -26,6 +26,10 @@ ALL = -1
 """Quantity of an order that closes all that is held."""
 
 
+Why = tuple[tuple[str, float], ...]
+"""What an order was decided on: each condition as text, with the value read."""
+
+
 @dataclass
 class Order:
     """A market order that waits for a usable quote: its code, rung (0: none) and contracts; -1 for all."""
@@ -33,6 +37,19 @@ class Order:
     code: str
     rung: int
     quantity: int
+    why: Why = ()
+
+
+class Decision(NamedTuple):
+    """A close at which an order was decided: its code, rung, contracts, the net premium and profit then, and why."""
+
+    time: int
+    code: str
+    rung: int
+    quantity: int
+    mark: float
+    r: float
+    why: Why
 
 
 class Close(NamedTuple):
@@ -64,6 +81,7 @@ class Outcome:
         Its closes, if a hedge reads them.
     ended : int, optional
         When it is known that nothing is held any more.
+    decisions : list of Decision
     """
 
     trade: OptionTrade
@@ -75,6 +93,7 @@ class Outcome:
     state: dict[str, float] = field(default_factory=dict)
     path: list[Close] = field(default_factory=list)
     ended: int | None = None
+    decisions: list[Decision] = field(default_factory=list)
 
 
 def replay(
@@ -98,24 +117,67 @@ def replay(
     list of Outcome
         In the order of `trades`.
     """
-    sizes = Sizes(valuer.market)
-    order = sorted(range(len(trades)), key=lambda i: trades[i].entry_time)
-    found: dict[int, Outcome] = {}
-    begun: dict[int, tuple[Position, int]] = {}
-    for i in order:
-        try:
-            begun[i] = entered(trades[i], plan, valuer.market, sizes)
-        except SkippedError as reason:
-            found[i] = Outcome(trades[i], "skipped", str(reason))
-    for i, (position, start) in begun.items():
-        one = Replay(position, plan, valuer, start, sizes)
+    begun, skipped = begin(trades, plan, valuer)
+    found = {i: Outcome(trades[i], "skipped", reason) for i, reason in skipped.items()}
+    for i, one in begun.items():
         one.path = [] if keeps_path else None
         found[i] = one.run()
     return [found[i] for i in range(len(trades))]
 
 
+def begin(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> tuple[dict[int, Replay], dict[int, str]]:
+    """Enter trades, which share the sizes of quotes, in the order of their entries.
+
+    Parameters
+    ----------
+    trades : sequence of OptionTrade
+    plan : OptionPlan
+    valuer : Valuer
+
+    Returns
+    -------
+    begun : dict of int to Replay
+        By position in `trades`, to be run in this order.
+    skipped : dict of int to str
+        Why the others cannot be replayed.
+    """
+    sizes = Sizes(valuer.market)
+    begun: dict[int, Replay] = {}
+    skipped: dict[int, str] = {}
+    for i in sorted(range(len(trades)), key=lambda i: trades[i].entry_time):
+        try:
+            position, start = entered(trades[i], plan, valuer.market, sizes)
+        except SkippedError as reason:
+            skipped[i] = str(reason)
+        else:
+            begun[i] = Replay(position, plan, valuer, start, sizes)
+    return begun, skipped
+
+
 class Replay:
-    """The loop over the quotes of one position."""
+    """The loop over the quotes of one position.
+
+    Parameters
+    ----------
+    position : Position
+    plan : OptionPlan
+    valuer : Valuer
+    start : int
+        Of the quotes of the entry.
+    sizes : Sizes
+        Shared with the other positions.
+
+    Attributes
+    ----------
+    begins : int
+        Quotes that end by this moment decide nothing, and limits that they reach are missed.
+    can_be_assigned : bool
+        Whether shorts are assigned early where holders would exercise (O8).
+    orders : list of Order
+        Market orders that wait for the next usable quote.
+    limits : dict of int to float
+        Resting limits by rung; NaN for one that never fills.
+    """
 
     def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int, sizes: Sizes) -> None:
         self.position, self.plan, self.valuer, self.market = position, plan, valuer, valuer.market
@@ -131,13 +193,22 @@ class Replay:
         self.state = {"bars_held": 0.0, "mfe_r": 0.0, "mae_r": 0.0, "n_unknown": 0.0}
         self.entry_time = max(start, position.trade.entry_time)
         self.path: list[Close] | None = None
+        self.begins = NO_TIME
+        self.bars_managed = 0
+        self.missed: set[int] = set()
+        self.can_be_assigned = True
+        self.decisions: list[Decision] = []
+
+    def follow(self) -> None:
+        """Go on to the last quote, without a settlement."""
+        self._close(self.start)
+        while self.position.held and self._step():
+            pass
 
     def run(self) -> Outcome:
         """Return the outcome after the last quote or the settlement."""
         position, market = self.position, self.market
-        self._close(self.start)
-        while position.held and self._step():
-            pass
+        self.follow()
         if not position.is_over:
             self._splits_to_expiry()
             contract = (position.legs[0] if position.held else position.kept[0][0]).contract
@@ -154,7 +225,17 @@ class Replay:
             state=self.state,
             path=self.path or [],
             ended=self._ended(),
+            decisions=self.decisions,
         )
+
+    def mark_at_last(self) -> None:
+        """Mark a position that the plan has closed at the last quotes that its legs share, for those who hold it."""
+        legs = self.position.legs
+        later = [bars.start[bars.start > self.start] for bars in (self.market.quotes[leg.contract] for leg in legs)]
+        shared = set(later[0].tolist()).intersection(*(times.tolist() for times in later))
+        if shared:
+            self.start = max(shared)
+        self.mark = self._mark_at(self.start)
 
     def _ended(self) -> int | None:
         """Return when it is known that nothing is held: at the end of the quote bar of the last fill."""
@@ -179,7 +260,8 @@ class Replay:
             reached = split.time
         else:
             return False
-        if reached > self.date and not self.is_unwinding and self._is_assigned(reached):
+        may_be_assigned = self.can_be_assigned and not self.is_unwinding and reached > self.date
+        if may_be_assigned and self._is_assigned(reached):
             return True
         if split is not None and split.time <= reached:
             self._split(split)
@@ -285,6 +367,9 @@ class Replay:
         bars, i = self.market.quotes[leg.contract], index_at(self.market, leg.contract, start)
         if not bars.fills_limits[i]:
             return
+        if start < self.begins or int(bars.end[i]) <= self.begins:
+            self._miss(leg, float(bars.bid[i, 1]), float(bars.ask[i, 2]))
+            return
         for n in sorted(self.limits, key=lambda n: leg.sign * self.limits[n]):
             limit = self.limits[n]
             reached = bars.bid[i, 1] > limit if leg.sign > 0 else 0 < bars.ask[i, 2] < limit
@@ -298,11 +383,20 @@ class Replay:
             self.sizes_shown.take(leg.contract, start, leg.sign < 0, quantity)
         self.limits = {n: limit for n, limit in self.limits.items() if self.sizes[n]}
 
+    def _miss(self, leg: Leg, highest_bid: float, lowest_ask: float) -> None:
+        """Note the limits that a quote reaches before the plan begins: they sell nothing later."""
+        reached = {
+            n for n, limit in self.limits.items() if (highest_bid >= limit if leg.sign > 0 else 0 < lowest_ask <= limit)
+        }
+        self.missed |= reached
+        self.limits = {n: limit for n, limit in self.limits.items() if n not in reached}
+
     def _close(self, start: int) -> None:
         """Mark the position at a close, and decide the orders for the next open."""
         position = self.position
         last = position.legs[0].contract
-        self.date = self.market.clock.date_of(int(self.market.quotes[last].end[index_at(self.market, last, start)]))
+        end = int(self.market.quotes[last].end[index_at(self.market, last, start)])
+        self.date = self.market.clock.date_of(end)
         self.state["bars_held"] += 1
         mark = self._mark_at(start)
         is_known = not math.isnan(mark)
@@ -317,14 +411,28 @@ class Replay:
             self.state["mfe_r"], self.state["mae_r"] = max(self.state["mfe_r"], r), min(self.state["mae_r"], r)
         else:
             self.state["n_unknown"] += 1
+        if end <= self.begins:
+            return
+        self.bars_managed += 1
         if any(order.quantity == ALL for order in self.orders):
             return
+        before = len(self.orders)
         if is_known and self.plan.has_stop and position.side * (mark - position.stop) <= _SLACK:
-            self.orders = [Order("stop", 0, ALL)]
-        elif self.plan.time is not None and self.state["bars_held"] >= self.plan.time:
-            self.orders = [Order("time", 0, ALL)]
+            self.orders, before = [self.stop_order()], 0
+        elif self.plan.time is not None and self.bars_managed >= self.plan.time:
+            why = ((f"quotes >= {self.plan.time}", float(self.bars_managed)),)
+            self.orders, before = [Order("time", 0, ALL, why)], 0
         elif is_known:
-            self._decide(mark, start)
+            before = self._decide(mark, start)
+        self.decisions += [
+            Decision(end, order.code, order.rung, order.quantity, mark, position.profit_r(mark), order.why)
+            for order in self.orders[before:]
+        ]
+
+    def stop_order(self) -> Order:
+        """Return the order that the stop on the premium gives at the last mark."""
+        operator = "<=" if self.position.side > 0 else ">="
+        return Order("stop", 0, ALL, ((f"mark {operator} {self.position.stop:.10g}", self.mark),))
 
     def _seen(self, mark: float, start: int) -> Close:
         """Return the position as a hedge sees it at a close."""
@@ -344,11 +452,12 @@ class Replay:
         legs = range(len(position.legs))
         return position.net_premium([leg_mark(position, k, self.market, start, self.last_ask) for k in legs])
 
-    def _decide(self, mark: float, start: int) -> None:
-        """Fire the rungs whose conditions hold."""
+    def _decide(self, mark: float, start: int) -> int:
+        """Fire the rungs whose conditions hold; return the place of the first order that is new."""
         waiting = {n: rung for n, rung in self.rungs.items() if rung.when}
+        before = len(self.orders)
         if not waiting:
-            return
+            return before
         values = series(self.position, mark, self.state, self.valuer, start)
         if any(c.series in GREEK_SERIES for rung in waiting.values() for c in rung.when):
             values |= greek_series(self.position, mark, self.valuer, start)
@@ -356,11 +465,13 @@ class Replay:
             if not all(_holds(condition, values[condition.series]) for condition in rung.when):
                 continue
             del self.rungs[n]
+            why = tuple((str(condition), values[condition.series]) for condition in rung.when)
             if rung.sells_rest:
-                self.orders = [Order("rung", n, ALL)]
-                return
+                self.orders = [Order("rung", n, ALL, why)]
+                return 0
             if self.sizes[n]:
-                self.orders.append(Order("rung", n, self.sizes[n]))
+                self.orders.append(Order("rung", n, self.sizes[n], why))
+        return before
 
 
 def _limit(rung: Rung, position: Position) -> float:

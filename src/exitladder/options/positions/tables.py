@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.options.positions.position import Position
-from exitladder.options.positions.replay import Outcome
+from exitladder.options.positions.replay import ALL, Outcome
 
 FLAGS = (
     "assigned_early",
@@ -88,7 +88,7 @@ def _trade_row(outcome: Outcome) -> dict[str, Any]:
         "multiplier": trade.multiplier,
     }
     nothing = dict.fromkeys(
-        ("entry_time", "entry_price", "risk", "stop_price", "exit_time", "pnl", "costs", "r", "mfe_r", "mae_r"),
+        ("entry_time", "entry_price", "risk", "stop_price", "mark", "exit_time", "pnl", "costs", "r", "mfe_r", "mae_r"),
         math.nan,
     )
     if position is None:
@@ -101,6 +101,7 @@ def _trade_row(outcome: Outcome) -> dict[str, Any]:
         "entry_price": position.premium * scale,
         "risk": position.risk * scale,
         "stop_price": position.stop * scale,
+        "mark": outcome.mark * scale,
         "exit_time": pd.NaT if last is None or not position.is_over else pd.Timestamp(last.time, tz="UTC"),
         "pnl": _net(outcome, position),
         "costs": position.paid + _entry_costs_left(position),
@@ -149,6 +150,26 @@ def fills_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     table["rung"] = table["rung"].astype("Int64").where(table["rung"] > 0)
     table.insert(1, "fill", table.groupby("trade_id", sort=False).cumcount() + 1)
     return table
+
+
+def decisions_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Return the table of ``decisions.csv``: one row per close at which contracts were to be closed, and why."""
+    rows = [
+        {
+            "trade_id": outcome.trade.trade_id,
+            "known_at": pd.Timestamp(one.time, tz="UTC"),
+            "order": one.code,
+            "rung": one.rung or pd.NA,
+            "quantity": pd.NA if one.quantity == ALL else one.quantity,
+            "mark": one.mark,
+            "premium_r": one.r,
+            "why": "; ".join(f"{condition} at {value:.6g}" for condition, value in one.why),
+        }
+        for outcome in outcomes
+        for one in outcome.decisions
+    ]
+    names = ["trade_id", "known_at", "order", "rung", "quantity", "mark", "premium_r", "why"]
+    return pd.DataFrame(rows, columns=names).astype({"rung": "Int64", "quantity": "Int64"})
 
 
 def _entry_row(outcome: Outcome, position: Position, n: int) -> dict[str, Any]:

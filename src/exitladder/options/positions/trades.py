@@ -109,8 +109,29 @@ def read_option_trades(
         table = Table.from_frame(path, "trades")
     else:
         table = read_table(path, conventions=conventions)
-    reader = Columns(table, _SPELLINGS, conventions)
-    reader.need("trade_id", "underlying", "side", "entry_time", "quantity", "expiry", "strike", "right")
+    return trades_of_table(table, settings, conventions)
+
+
+def trades_of_table(table: Table, settings: OptionSettings, conventions: Conventions) -> list[OptionTrade]:
+    """Return the positions in a table.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as in `read_option_trades`.
+    settings : OptionSettings
+    conventions : Conventions
+
+    Returns
+    -------
+    list of OptionTrade
+
+    Raises
+    ------
+    OptionsError
+        If a column is missing or a position is impossible.
+    """
+    reader = columns_of(table, conventions)
     if not len(table.frame):
         raise OptionsError(f"There must be at least one trade, but {table.name} has none.")
     ids = reader.column("trade_id").astype("str").str.strip()
@@ -147,6 +168,19 @@ def read_option_trades(
         _check(trade, table.place(i))
         found.append(trade)
     return found
+
+
+def columns_of(table: Table, conventions: Conventions) -> Columns:
+    """Return the columns of a table of positions.
+
+    Raises
+    ------
+    OptionsError
+        If one that is needed is missing.
+    """
+    reader = Columns(table, _SPELLINGS, conventions)
+    reader.need("trade_id", "underlying", "side", "entry_time", "quantity", "expiry", "strike", "right")
+    return reader
 
 
 def _styles(reader: Columns, settings: OptionSettings) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,7 +31,7 @@ from exitladder.cli.session import Session, example, session_command
 @path_option("--settlements", "Settlement prices: underlying, expiry, price (settlement = file).", required=False)
 @click.option("--underlying", default="", metavar="SYMBOL", help="The underlying, if the quotes have no such column.")
 @reading_options
-@out_option("Folder for fills.csv, trades.csv, summary.json and ladder.toml.", "folder")
+@out_option("Folder for fills.csv, trades.csv, decisions.csv, summary.json and ladder.toml.", "folder")
 @session_command
 def backtest(
     session: Session,
@@ -71,9 +72,10 @@ def backtest(
         with session.progress.stage("quotes by the model", 1):
             market = with_modelled_quotes(market, known, volatilities)
     notes = data_notes(market, known, ladder, volatilities)
-    result = backtest_options(known, ladder, market, session.settings, notes=notes, progress=session.progress)
+    more: dict[str, Any] = {"notes": notes, "command": session.command, "progress": session.progress}
+    result = backtest_options(known, ladder, market, session.settings, **more)
     result.write(out, session.progress)
     if session.form == "table":
         session.write(options_screen(result.summary, str(out), width_of(session.stdout)))
         return
-    session.emit({"out": str(out), **result.summary})
+    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

@@ -1,0 +1,1 @@
+"""Advice on open positions in options for the next quote."""

@@ -1,0 +1,1 @@
+"""Pages on positions in options: a backtest, and tonight's orders."""
