@@ -7,6 +7,7 @@ from pathlib import Path
 
 from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
+from exitladder.pipelines.pages.books.tuned import is_book, tuned_book_page
 from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
 from exitladder.pipelines.pages.page import page_html
@@ -14,7 +15,7 @@ from exitladder.pipelines.pages.saved_run import backtest_page
 from exitladder.pipelines.pages.score import SCORES, saved_score_page
 from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
-from exitladder.pipelines.tracking.saved_files import files_of_run
+from exitladder.pipelines.tracking.saved_files import files_of_run, read_json
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -54,7 +55,7 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
         elif (folder / SCORES).is_file():
             html = saved_score_page(folder / SCORES)
         elif (folder / "tune.json").is_file():
-            page = tuning_page(folder)
+            page = tuned_book_page(folder) if is_book(read_json(folder / "tune.json")) else tuning_page(folder)
             # links lead to the other pages of a run from its own folder only
             html = page_html(page if out.parent.resolve() == folder.resolve() else replace(page, links=()))
         elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():
