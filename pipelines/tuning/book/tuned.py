@@ -318,10 +318,10 @@ def tune_book(
         advance(1)
         alone = simulate(placed, plan.alone, signals)
         advance(1)
-    table = book_frame(walk, alone).rename(columns={WITHOUT: "pnl_all_money"})
+    table = book_frame(walk, alone)
     table["pnl_own"], table["pnl_no_limits"] = first.pnl, none.pnl
     curves = {WALK: walk.curve, OWN: first, NONE: none}
-    curves[ALL_MONEY] = first._replace(pnl=table["pnl_all_money"].to_numpy(np.float64))
+    curves[ALL_MONEY] = first._replace(pnl=table[WITHOUT].to_numpy(np.float64))
     shown = _out_of_sample(curves, days, equity, len(cuts))
     with progress.stage("comparing accounts", 1):
         compared = compare_accounts(shown.changes, shown.active, settings.tuning.book_objective, settings.intervals)
