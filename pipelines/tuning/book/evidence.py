@@ -41,7 +41,7 @@ class Compared:
         Days on which they differ.
     measures : dict of str to dict
         By measure: ``candidate``, ``baseline``, ``difference``, ``low``, ``high``, ``p_value``, ``p_adjusted`` (for all
-        measures of all comparisons, Holm) and ``detectable``; None where unknown.
+        measures of all comparisons of different accounts, Holm) and ``detectable``; None where unknown.
     decisive : str
         The measure that decides.
     """
@@ -127,8 +127,9 @@ def compare_accounts(
         )
         for pair in PAIRS
     }
-    every = [(pair, name) for pair, some in found.items() for name in some]
-    adjusted = dict(zip(every, holm([found[pair][name].p_value for pair, name in every]).tolist(), strict=True))
+    adjusted = _adjusted(
+        changes, {pair: {name: one.p_value for name, one in some.items()} for pair, some in found.items()}
+    )
     return {
         pair: Compared(
             pair[0],
@@ -141,6 +142,25 @@ def compare_accounts(
             MEASURE_OF[objective],
         )
         for pair in PAIRS
+    }
+
+
+def _adjusted(
+    changes: Mapping[str, FloatArray], p_values: Mapping[tuple[str, str], Mapping[str, float]]
+) -> dict[tuple[tuple[str, str], str], float]:
+    """Return p-values adjusted together; an account counts once, and one against itself is no hypothesis."""
+    same = {name: next(one for one in changes if np.array_equal(changes[one], changes[name])) for name in changes}
+    tested: dict[tuple[str, str], Mapping[str, float]] = {}
+    for pair, some in p_values.items():
+        ours, theirs = same[pair[0]], same[pair[1]]
+        if ours != theirs:
+            tested.setdefault((ours, theirs), some)
+    every = [(pair, name) for pair, some in tested.items() for name in some]
+    adjusted = dict(zip(every, holm([tested[pair][name] for pair, name in every]).tolist(), strict=True))
+    return {
+        (pair, name): adjusted.get(((same[pair[0]], same[pair[1]]), name), p)
+        for pair, some in p_values.items()
+        for name, p in some.items()
     }
 
 

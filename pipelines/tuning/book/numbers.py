@@ -200,7 +200,7 @@ def _around(number: Number) -> tuple[float, ...]:
         return ()
     low, high = sorted((own / 2, own * 2))
     if number.path[-1] == "max_open":
-        return _between(number, max(1.0, float(int(low))), high)
+        low = max(1.0, float(int(low)))
     if number.path[-1] in ("daily_loss", "band"):
         high = min(high, 0.99)
     return tuple(sorted({*_between(number, low, high), float(own)}))
