@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
+from exitladder.errors import LadderError
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.book.book import simulate_book
 from exitladder.execution.signals import Signals
@@ -249,6 +250,11 @@ def backtest_walk_forward(
         If no trade belongs to a part, or a trade is outside its bars.
     """
     walk = read_walk_forward(folder)
+    if any(ladder.shares_account for ladder in walk.ladders):
+        raise LadderError(
+            f"The account of a book goes on from part to part, so the parts in '{folder}' cannot be run one by one. "
+            "book.csv, trades.csv and fills.csv there are the walk-forward account; exitladder report shows it."
+        )
     trades = placed_at_entries(trades, settings)
     job = open_job(bars, trades, settings, model=model, ladder=walk.ladders[0], progress=progress)
     part_of = walk.part_of(job.prepared.entry_time)

@@ -256,14 +256,16 @@ def _check_book(book: Book) -> None:
         _check_limit(limit, f"book.limits[{number}]", of_book=True)
 
 
-def refuse_limits(ladder: Ladder, what: str) -> None:
+def refuse_limits(ladder: Ladder, what: str, instead: str = "") -> None:
     """Raise an error if a plan has limits, a target or a book, which `what` cannot follow.
 
     Parameters
     ----------
     ladder : Ladder
     what : str
-        Subject of the message, such as ``"score"``.
+        Subject of the message, such as ``"A simulation of trades one by one"``.
+    instead : str
+        What to do, in a sentence; by default the commands that take a book.
 
     Raises
     ------
@@ -273,8 +275,8 @@ def refuse_limits(ladder: Ladder, what: str) -> None:
     tables = [name for name, is_used in (*used, ("[book]", ladder.book.is_shared)) if is_used]
     if tables:
         raise LadderError(
-            f"{what} cannot yet follow {' and '.join(tables)} of a plan, which need all positions side by side. Use "
-            "`exitladder backtest` for it, or leave these tables out."
+            f"{what} cannot follow {' and '.join(tables)} of a plan, which need all positions side by side in one "
+            f"account. {instead or 'Use `exitladder backtest` or `exitladder tune` for it, or leave these tables out.'}"
         )
 
 

@@ -34,9 +34,8 @@ def tuned_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
         for row in found["folds"]
     ]
     lines = [
-        facts([("", found["recommendation"])], width).lstrip(),
-        f"{found['n_days']:,} days out of sample, {found['first_day']} to {found['last_day']}\n"
-        + texts_table([_account(row) for row in found["accounts"]], width),
+        found["recommendation"] + "\n",
+        accounts_text(found, width),
         f"{_name(found['measure'])}, difference [CI]\n"
         + texts_table([_compared(row, found["measure"]) for row in found["comparisons"]], width),
         "Chosen before each part, from the closes before it\n" + texts_table(parts, width),
@@ -46,6 +45,24 @@ def tuned_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
         f"The account: {out}/book.csv    (run {found['run_id']})\n",
     ]
     return "\n".join(lines)
+
+
+def accounts_text(found: Mapping[str, Any], width: int) -> str:
+    """Return the accounts side by side.
+
+    Parameters
+    ----------
+    found : mapping
+        The content of ``tune.json``.
+    width : int
+        Characters per line.
+
+    Returns
+    -------
+    str
+    """
+    days = f"{found['n_days']:,} days out of sample, {found['first_day']} to {found['last_day']}\n"
+    return days + texts_table([_account(row) for row in found["accounts"]], width)
 
 
 def _name(measure: str) -> str:
