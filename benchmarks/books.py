@@ -10,7 +10,7 @@ are there) and on the walks, with 2 + 3 basis points on real bars: one row per b
 
     python benchmarks/books.py
     python benchmarks/books.py --large
-    python benchmarks/books.py --tune [--data FOLDER]
+    python benchmarks/books.py --tune [--market sample ...] [--data FOLDER]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +122,16 @@ def large() -> None:
         print(f"| {said} | {len(placed):,} | {int(result.curve.n_open.max()):,} | {spent:.1f} |")
 
 
-def markets_to_tune(data: Path) -> Iterator[tuple[str, BarSet, str, dict[str, float]]]:
+MARKETS = {"sample": "sample", "nse": "NIFTY 50, 23 shares", "lean-usa": "US, ten shares", "walks": "driftless walks"}
+
+
+def markets_to_tune(data: Path, wanted: Iterable[str]) -> Iterator[tuple[str, BarSet, str, dict[str, float]]]:
     """Yield name, bars, rule of the entries and costs of each market that is there."""
-    yield "sample", load_sample_bars()[0], "donchian", COSTS
-    for name, folder, load in (("NIFTY 50, 23 shares", "nse", nse), ("US, ten shares", "lean-usa", lean_daily)):
-        if (data / folder).is_dir():
-            yield name, load(data), "donchian", COSTS
-    yield "driftless walks", walks(), "random", {}
+    load = {"sample": lambda _: load_sample_bars()[0], "nse": nse, "lean-usa": lean_daily, "walks": lambda _: walks()}
+    for name in wanted:
+        if name in ("sample", "walks") or (data / name).is_dir():
+            is_walk = name == "walks"
+            yield MARKETS[name], load[name](data), "random" if is_walk else "donchian", {} if is_walk else COSTS
 
 
 def tuned_row(market: str, plan: str, found: TunedBook) -> str:
@@ -141,13 +144,13 @@ def tuned_row(market: str, plan: str, found: TunedBook) -> str:
     return " | ".join([market, plan, f"{found.n_days:,}", f"{len(found.candidates.plans)}", *cells, found.choice])
 
 
-def tuned(data: Path) -> None:
+def tuned(data: Path, wanted: Iterable[str]) -> None:
     """Print what a tuning of each book recommends, and the evidence."""
     head = (
         "market | book | days scored | plans tried | own Sharpe | tuned | no limits | tuned minus own | none minus own"
     )
     print(f"| {head} | recommended |\n|{' --- |' * 10}")
-    for market, bars, rule, costs in markets_to_tune(data):
+    for market, bars, rule, costs in markets_to_tune(data, wanted):
         placed = place_trades(make_trades(bars, rule), bars)
         placed = placed.take(np.argsort(placed.trades.entry_time, kind="stable"))
         for name, parts in TUNED.items():
@@ -161,13 +164,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--large", action="store_true", help="Time a large book.")
     options.add_argument("--tune", action="store_true", help="Tune the numbers of books.")
+    options.add_argument("--market", nargs="+", choices=MARKETS, default=list(MARKETS), help="Markets of --tune.")
     options.add_argument("--data", type=Path, default=DATA, help="Folder of real market data.")
     given = options.parse_args()
     if given.large:
         large()
         return 0
     if given.tune:
-        tuned(given.data)
+        tuned(given.data, given.market)
         return 0
     sample, walk = load_sample_bars()[0], walks()
     markets = {

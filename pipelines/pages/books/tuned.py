@@ -136,7 +136,7 @@ def _numbers(result: Mapping[str, Any]) -> PageTable:
 def _folds(result: Mapping[str, Any]) -> PageTable:
     rows = [
         {
-            "Part from": row["test_from"][:10],
+            "Part from": row["from"][:10],
             "Trades": f"{row['n_trades']:,}",
             "Chosen before it": row["numbers"],
             "Objective before it": _number(row["objective"]),

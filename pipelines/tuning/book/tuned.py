@@ -142,12 +142,12 @@ class TunedBook:
         return pd.DataFrame([{"account": name, **found} for name, found in self.accounts.items()])
 
     def folds_frame(self) -> pd.DataFrame:
-        """Return a row per part: fold, test_from, n_trades, chosen, numbers, objective, own_objective (before it)."""
+        """Return a row per part: fold, from, n_trades, chosen, numbers, objective, own_objective (before it)."""
         return pd.DataFrame(
             [
                 {
                     "fold": k,
-                    "test_from": pd.Timestamp(part.cut, tz="UTC").isoformat(),
+                    "from": pd.Timestamp(part.cut, tz="UTC").isoformat(),
                     "n_trades": part.n_trades,
                     "chosen": self.candidates.kind(part.chosen),
                     "numbers": self.candidates.in_words(part.chosen),
@@ -212,7 +212,7 @@ class TunedBook:
             "n_possible": self.candidates.n_possible,
             "n_trades": len(self.placed),
             "n_test": sum(part.n_trades for part in self.parts),
-            "test_from": pd.Timestamp(self.parts[0].cut, tz="UTC").isoformat(),
+            "scored_from": pd.Timestamp(self.parts[0].cut, tz="UTC").isoformat(),
             "first_day": self.first_day,
             "last_day": self.last_day,
             "n_days": self.n_days,

@@ -30,7 +30,7 @@ def tuned_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
         for row in found["numbers"]
     ]  # fmt: skip
     parts = [
-        {"part from": f"{row['test_from']:.10}", "trades": f"{row['n_trades']:,}", "chosen before it": row["numbers"]}
+        {"part from": f"{row['from']:.10}", "trades": f"{row['n_trades']:,}", "chosen before it": row["numbers"]}
         for row in found["folds"]
     ]
     lines = [
