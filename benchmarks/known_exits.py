@@ -4,7 +4,8 @@ Entries: pullbacks (RSI(2) comes back above 10, long only), breakouts (Donchian)
 bar of the day, and its other side as the stop), overnight (bought at the close, sold at the next open) and random ones.
 `tune` runs with ``search.indicator_rungs = "classic"``, so the same exits are candidates. The table shows each exit on
 the trades that `tune` scored: net R per trade with a standard error by days of entry, R per bar, and R per capital day
-(in thousandths). Markets of the real data are skipped if their folder is absent.
+(in thousandths). The last table has a row for each, with the exits that were best in hindsight. Markets of the real
+data are skipped if their folder is absent.
 
 Run ``python benchmarks/known_exits.py [--market sample ...] [--data FOLDER] [--set KEY=VALUE]``.
 """
@@ -27,6 +28,7 @@ from exitladder.clock import DAY_NS
 from exitladder.models.search.space.classic import classic_ladders
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED
 from exitladder.pipelines.tuning.results import Results, results_of
 from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
 from exitladder.settings.loading import load_settings
@@ -78,6 +80,8 @@ def overnight(bars: BarSet) -> Trades:
         for k in range(250, len(one) - 1, 5):
             price = one.close[k]
             move = np.mean(one.high[k - 14 : k] - one.low[k - 14 : k])
+            if price <= 2 * move:
+                continue
             rows.append(
                 _row(symbol, one.time[k], 1, price, price - 2 * move)
                 | {"entry_at": "close", "exit_time": pd.Timestamp(one.time[k + 1]), "exit_price": one.open[k + 1]}
@@ -195,14 +199,38 @@ def table_of(market: str, entry: str, tuned: Tuned, rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def summary_of(market: str, entry: str, tuned: Tuned, rows: list[Row]) -> str:
+    """Return the row of an entry in the last table: the best known and the best other exit, in hindsight."""
+    n_known = len(list(classic_ladders(tuned.base)))
+    known, others = rows[:n_known], {row.exit: row for row in rows[n_known:]}
+    ladder = others.pop(TUNED)
+    # it is one of the others, chosen in each part
+    others.pop(SIMPLEST, None)
+    used = sorted({name for choice in tuned.folds for name in choice.ladder.series})
+    cells = [f"{market}: {entry}", f"{int(tuned.walk.test.sum()):,}"]
+    for among in (known, list(others.values())):
+        trade, bar = max(among, key=lambda row: row.mean_r), max(among, key=lambda row: row.r_per_bar)
+        cells.append(f"{trade.exit}, {trade.mean_r:+.3f} ± {trade.error:.3f}")
+        cells.append(f"{bar.exit}, {bar.r_per_bar:+.4f}")
+    cells += [f"{ladder.mean_r:+.3f} ± {ladder.error:.3f}; {ladder.r_per_bar:+.4f}", tuned.recommended.exit]
+    return f"| {' | '.join([*cells, ', '.join(f'`{name}`' for name in used)])} |"
+
+
+SUMMARY = (
+    "| entries | scored | best known exit, R per trade | R per bar | best other exit, R per trade | R per bar "
+    "| tuned ladder, R per trade; per bar | recommended | known exits in the tuned ladders |\n" + "| --- " * 9 + "|"
+)
+
+
 def main() -> None:
-    """Print a table for each market and entry."""
+    """Print a table for each market and entry, then a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--market", nargs="+", default=[*MARKETS], choices=[*MARKETS], metavar="NAME")
     parser.add_argument("--entry", nargs="+", default=[*ENTRIES], choices=[*ENTRIES], metavar="NAME")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the real market data")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     args = parser.parse_args()
+    summary = [SUMMARY]
     for market in args.market:
         try:
             bars = MARKETS[market](args.data)
@@ -216,7 +244,9 @@ def main() -> None:
         for entry in (name for name in entries_of(bars) if name in args.entry):
             began = time.perf_counter()
             tuned, rows = measure(market, bars, entry, settings)
+            summary.append(summary_of(market, entry, tuned, rows))
             print(f"{table_of(market, entry, tuned, rows)}\n\n({time.perf_counter() - began:.0f} s)\n", flush=True)
+    print("\n".join(summary))
 
 
 if __name__ == "__main__":

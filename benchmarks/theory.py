@@ -418,6 +418,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := sorted(set(args.names) - set(names)):
         parser.error(f"unknown problem {unknown[0]}; known are {', '.join(names)}")
     for name in args.names or names:
+        draws: list[dict[str, tuple[float, float]]] = []
         for seed in range(args.seeds):
             began = time.perf_counter()
             if name == "max-call":
@@ -431,6 +432,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = traded(name, (args.train, args.test), seed, args.set, args.threads)
             print(f"{name}, draw {seed}: theory {theory:.3f} ({time.perf_counter() - began:.0f} s)")
             for exit_name, (value, error) in found.items():
+                print(f"    {exit_name:<32}{value:8.3f} ± {error:.3f}", flush=True)
+            draws.append(found)
+        if len(draws) > 1:
+            print(f"{name}, mean of {len(draws)} draws with its standard error: theory {theory:.3f}")
+            for exit_name in draws[0]:
+                value, error = mean_of(np.array([found[exit_name][0] for found in draws]))
                 print(f"    {exit_name:<32}{value:8.3f} ± {error:.3f}", flush=True)
 
 

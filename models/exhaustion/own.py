@@ -17,13 +17,11 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.calibration.calibrators import logit
 from exitladder.models.exhaustion.linear import Linear
-from exitladder.models.exhaustion.stacking import HeldOut, Stack, fit_stack
+from exitladder.models.exhaustion.stacking import LEAST_BLOCKS, HeldOut, Stack, block_of, fit_stack
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, StageTraining, predict_rows
 
 # A symbol with fewer training trades keeps to what all symbols say.
 LEAST_TRADES = 60
-# The mean of fewer trades of a book says less than that of all books.
-LEVEL_TRADES = 10
 # Several symbols are tried, so one standard error is too little.
 LEAST_ERRORS = 2.0
 
@@ -128,22 +126,33 @@ def fit_books(training: StageTraining, unseen: Unseen | None, objective: str) ->
     for k in np.unique(own):
         has_trades = _has_trades(rows.trade[train[own == k]])
         model = _fit(training, unseen, objective, int(k), is_book=True) if has_trades else None
-        found.append(_level(training, objective, int(k)) if model is None else model)
+        found.append(_silent(training, objective, int(k)) if model is None else model)
     return tuple(found)
 
 
-def _level(training: StageTraining, objective: str, book: int) -> OwnModel:
-    """Return a silent model of a book with few trades: the mean of its labels, of less than 10 trades that of all."""
+def _silent(training: StageTraining, objective: str, book: int) -> OwnModel:
+    """Return a silent model of a book with few trades."""
+    rows = training.rows
+    assert rows.books is not None
+    level = _level(training, objective, book)
+    zero = (0.0,) * rows.X.shape[1]
+    linear = Linear(zero, zero, (1.0,) * rows.X.shape[1], zero, level)
+    return OwnModel(rows.books.names[book], linear, Stack(level, 0.0, 0.0, silent=True))
+
+
+def _level(training: StageTraining, objective: str, book: int) -> float:
+    """Return the mean of a book's labels; of labels from fewer than eight blocks of days, that of all books.
+
+    Trades of one stretch of the market share its direction: the mean of hundreds of them can be far from the next.
+    """
     rows, train = training.rows, training.train
     assert rows.books is not None
     label = rows.race if objective == "binary" else rows.hold
     every = train[np.isfinite(label[train])]
     own = every[rows.books.index[every] == book]
-    is_known = len(np.unique(rows.trade[own])) >= LEVEL_TRADES and _enough(label[own], objective)
-    constant = mean_of(label[own if is_known else every], objective)
-    zero = (0.0,) * rows.X.shape[1]
-    linear = Linear(zero, zero, (1.0,) * rows.X.shape[1], zero, constant)
-    return OwnModel(rows.books.names[book], linear, Stack(constant, 0.0, 0.0, silent=True))
+    blocks = block_of(rows.time_ns[own], rows.over_ns[own]) if len(own) else own
+    is_known = len(np.unique(blocks)) >= LEAST_BLOCKS and _enough(label[own], objective)
+    return mean_of(label[own if is_known else every], objective)
 
 
 def _has_trades(trades: IntArray) -> bool:
@@ -195,7 +204,8 @@ def _fit(
         rows.over_ns[at],
     )  # fmt: skip
     beaten = {} if is_book else {"against": unseen.spoken[mine], "least_errors": LEAST_ERRORS}
-    stack = fit_stack(held_out, mean_of(label[known], objective), objective, **beaten)
+    level = _level(training, objective, group) if is_book else mean_of(label[known], objective)
+    stack = fit_stack(held_out, level, objective, **beaten)
     return OwnModel(
         groups.names[group], Linear.fit(rows.X, known, label[known], objective, columns=training.columns), stack
     )

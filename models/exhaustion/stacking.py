@@ -177,10 +177,7 @@ def gain_over(
     *,
     weight: FloatArray | None = None,
 ) -> Gain:
-    """Return the paired difference of the losses, with a standard error by blocks of days.
-
-    A block holds all rows decided on some days in a row: as many as nine of ten labels last, one at least, so that
-    neither the symbols of a day nor the bars of a trade count as independent.
+    """Return the paired difference of the losses, with a standard error by blocks of days; see `block_of`.
 
     Parameters
     ----------
@@ -202,9 +199,27 @@ def gain_over(
     difference = losses(constant, y, objective) - losses(said, y, objective)
     if weight is not None:
         difference = difference * weight / weight.mean()
-    days = max(1, int(np.ceil(np.quantile(over_ns - time_ns, 0.9) / DAY_NS)))
-    error, n_blocks = clustered_error(difference, time_ns // (days * DAY_NS))
+    error, n_blocks = clustered_error(difference, block_of(time_ns, over_ns))
     return Gain(float(difference.mean()), error if n_blocks >= LEAST_BLOCKS else np.nan, n_blocks)
+
+
+def block_of(time_ns: IntArray, over_ns: IntArray) -> IntArray:
+    """Return the number of the block of days of each row.
+
+    A block holds all rows decided on some days in a row: as many as nine of ten labels last, one at least, so that
+    neither the symbols of a day nor the bars of a trade count as independent.
+
+    Parameters
+    ----------
+    time_ns, over_ns : int64 array, shape (n,)
+        When each row is decided, and when its label is known; at least one row.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+    """
+    days = max(1, int(np.ceil(np.quantile(over_ns - time_ns, 0.9) / DAY_NS)))
+    return np.asarray(time_ns // (days * DAY_NS), dtype=np.int64)
 
 
 def losses(said: FloatArray, y: FloatArray, objective: str) -> FloatArray:

@@ -124,6 +124,7 @@ def outcomes(source: Source, ids: pd.Index, booked_r: FloatArray) -> Outcomes:
         mfe_r=_column(trades, "mfe_r"),
         cost_r=_cost_r(source, trades),
         booked_r=booked_r,
+        impact_r=_column(trades, "impact_r") if source.impact else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +107,8 @@ def _details(pair: Pair, account: Account, intervals: Intervals, bars: BarSet | 
     first, n_days = calendar(entered, booked)
     daily = [one.daily(first, n_days) for one in booked]
     ours, theirs = (outcomes(side, ids, day) for side, day in zip(sides, daily, strict=True))
+    if pair.other.impact != pair.first.impact:
+        ours = replace(ours, impact_r=None)
     day = entered // DAY_NS - first
     difference = ours.r - theirs.r
     days = resampled_days(ours, theirs, day, intervals)

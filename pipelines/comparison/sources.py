@@ -17,11 +17,13 @@ from exitladder.errors import InputFileError, LadderError
 from exitladder.execution import STATUS, simulate, simulate_own_exits
 from exitladder.execution.simulation import joined_tables
 from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.impact import impact_of
 from exitladder.measures.sizing import simulate_sized
 from exitladder.pipelines.comparison.books import SavedBook, saved_book
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import READABLE, signal_bars
 from exitladder.pipelines.inputs.prepare import base_ladder, placed_at_entries
+from exitladder.pipelines.liquidity.costs import law_of, terms_of_law
 from exitladder.pipelines.run_terms import costs_of_run, is_before_costs, terms_of, terms_of_run
 from exitladder.pipelines.tracking.runs import run_artifact
 from exitladder.pipelines.tracking.saved_files import files_of_run, read_saved_table
@@ -64,6 +66,8 @@ class Source:
         Further measures of the whole run, such as ``max_drawdown_account_r``.
     book : SavedBook or None
         The account of a plan with limits or a book.
+    impact : mapping
+        The law of impact whose cost `trades` have as ``impact_r``; empty without one.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Source:
     before_costs: bool = False
     known: Mapping[str, Any] = field(default_factory=dict)
     book: SavedBook | None = None
+    impact: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def fill_trade(self) -> IntArray:
@@ -160,6 +165,7 @@ def saved_source(name: str, tracker: Tracker) -> Source:
             # The tables hold no prices between fills; the summary has the drawdown at every close, from 0.2 on.
             known={"max_drawdown_account_r": known.get("max_drawdown_account_r")} if fills.is_file() else {},
             book=saved_book(folder, plan) if plan is not None and plan.shares_account else None,
+            impact=law_of(known.get("impact")) if "impact_r" in trades else {},
         )
         source.read_fills()
     return source
@@ -214,6 +220,11 @@ def simulated_source(name: str, data: Any, settings: Settings, progress: Progres
     if keeps:
         # an own trade that is still open has no result yet
         table["r"] = table["r"].where(~placed.trades.is_open)
+    law: dict[str, Any] = {}
+    # the prices of own fills have their impact in them
+    if settings.impact.law != "none" and not keeps:
+        table["impact_r"] = impact_of([done], settings.impact).r[0]
+        law = law_of(terms_of_law(settings.impact))
     return Source(
         name=name,
         trades=_stamped(table, name).set_index("trade_id"),
@@ -222,6 +233,7 @@ def simulated_source(name: str, data: Any, settings: Settings, progress: Progres
         leverage=ladder.execution.leverage,
         terms=_terms(job),
         before_costs=ladder.costs.is_free and job.prepared.notes.is_before_costs,
+        impact=law,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from exitladder.arrays import BoolArray, FloatArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.execution import Simulation
 from exitladder.measures.impact import impact_of
+from exitladder.settings.impact import ImpactSettings
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import compare_r
 from exitladder.statistics.mean import mean_interval
@@ -45,12 +46,8 @@ def impact_summary(
     found = impact_of(ours, settings.impact)
     cost = np.concatenate(found.r)
     intervals = settings.intervals
-    summary: dict[str, Any] = {"law": settings.impact.law, "baseline": baseline}
+    summary: dict[str, Any] = terms_of_law(settings.impact) | {"baseline": baseline}
     summary |= {"difference_r": None, "difference_before_r": None, "n_pairs": 0}
-    if settings.impact.law == "square_root":
-        summary |= {"prefactor": settings.impact.prefactor, "exponent": settings.impact.exponent}
-    else:
-        summary |= {"turnover_days": settings.impact.turnover_days}
     for name, values in (("cost_r", cost), ("expectancy_r", r - cost)):
         mean = mean_interval(values, time=time, intervals=intervals)
         summary[name] = with_interval(mean.value, mean.low, mean.high)
@@ -64,3 +61,61 @@ def impact_summary(
     summary["n_unknown"] = int((np.isnan(cost) & np.isfinite(r)).sum())
     summary["n_large_entries"] = found.n_large_entries
     return cost, summary
+
+
+def impact_of_exits(
+    net_r: Mapping[str, FloatArray],
+    cost: Mapping[str, FloatArray],
+    time: IntArray,
+    compared: tuple[str, str],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the impact of several exits on the same trades, and the difference of two of them after it.
+
+    Parameters
+    ----------
+    net_r, cost : mapping of str to float64 array, shape (n_trades,)
+        By exit: net R before impact, and the impact in R; NaN where it is unknown.
+    time : int64 array, shape (n_trades,)
+        Entry times.
+    compared : (str, str)
+        The exit and the baseline whose difference is stated.
+    settings : Settings
+
+    Returns
+    -------
+    dict
+        The law; ``policies`` with ``cost_r``, ``after_impact_r`` and ``n_unknown`` of each exit; ``difference_r`` and
+        ``difference_before_r`` on the ``n_pairs`` trades of which the impact under both is known.
+    """
+    rows = []
+    for name, paid in cost.items():
+        known = np.isfinite(paid) & np.isfinite(net_r[name])
+        mean = {"cost_r": paid, "after_impact_r": net_r[name] - paid}
+        rows.append(
+            {"policy": name}
+            | {key: float(values[known].mean()) if known.any() else None for key, values in mean.items()}
+            | {"n_unknown": int((~known & np.isfinite(net_r[name])).sum())}
+        )
+    ours, theirs = compared
+    after = [net_r[name] - cost[name] for name in compared]
+    some = np.isfinite(after[0]) & np.isfinite(after[1])
+    found: dict[str, Any] = {"baseline": theirs, "n_pairs": int(some.sum())}
+    for key, pair in (("difference_before_r", (net_r[ours], net_r[theirs])), ("difference_r", after)):
+        difference = compare_r(pair[0][some], pair[1][some], time=time[some], intervals=settings.intervals)
+        found[key] = with_interval(difference.difference_r, difference.low, difference.high) if some.any() else None
+    return terms_of_law(settings.impact) | found | {"policies": rows}
+
+
+def terms_of_law(settings: ImpactSettings) -> dict[str, Any]:
+    """Return the law of impact and its numbers, as a summary states them."""
+    terms: dict[str, Any] = {"law": settings.law, "window": settings.window}
+    if settings.law == "square_root":
+        return terms | {"prefactor": settings.prefactor, "exponent": settings.exponent}
+    return terms | {"turnover_days": settings.turnover_days}
+
+
+def law_of(summary: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the law of impact that a summary states; empty without one. Two runs are compared under one law only."""
+    names = ("law", "window", "prefactor", "exponent", "turnover_days")
+    return {name: summary[name] for name in names if name in summary} if summary else {}

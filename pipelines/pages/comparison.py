@@ -24,6 +24,7 @@ from exitladder.pipelines.plots.policy import forest_picture
 
 LABELS = {
     "expectancy_r": "Expectancy (R per trade)",
+    "after_impact_r": "Expectancy after impact (R per trade)",
     "r_per_bar": "R per bar in the market",
     "r_per_year": "R per year",
     "sharpe_daily": "Sharpe ratio, daily, annualised",

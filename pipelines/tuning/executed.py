@@ -16,6 +16,7 @@ from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
 from exitladder.measures.cash import CashFlow
 from exitladder.measures.exposure import exposure_of
+from exitladder.measures.impact import impact_of
 from exitladder.measures.limited import account_result, trades_taken
 from exitladder.measures.marked import marked_account
 from exitladder.pipelines.tuning.choice import Choice, Tuning
@@ -23,6 +24,7 @@ from exitladder.pipelines.tuning.folds import WalkForward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 from exitladder.pipelines.tuning.recommendation.simpler_tuning import SimplerTuning
 from exitladder.pipelines.tuning.results import base_risk
+from exitladder.settings.impact import ImpactSettings
 from exitladder.statistics.metrics import max_drawdown_of_sum
 
 
@@ -88,6 +90,9 @@ class Executed:
         By policy, whether each trade is still open and valued at the last close.
     unit_risk : dict of str to UnitRisk
         By policy.
+    impact : dict of str to float64 array, shape (n_trades,)
+        By policy, the market impact of each scored trade in the base's R; NaN where it is unknown, and where the trade
+        has the user's own fills, whose prices have their impact in them. Empty without a law.
     """
 
     parts: tuple[ScoredPart, ...]
@@ -97,6 +102,7 @@ class Executed:
     ends: dict[str, IntArray]
     is_open: dict[str, BoolArray]
     unit_risk: dict[str, UnitRisk]
+    impact: dict[str, FloatArray]
 
 
 def execute_policies(
@@ -124,7 +130,7 @@ def execute_policies(
     Executed
     """
     marked: dict[str, CashFlow | None] = {}
-    exposures, limited, ends, is_open, unit_risk = {}, [], {}, {}, {}
+    exposures, limited, ends, is_open, unit_risk, impact = {}, [], {}, {}, {}, {}
     limits, leverage = tuning.settings.account, tuning.base.execution.leverage
     tuned: list[Simulation] = []
     # One policy after another, so that only the simulations of the tuned one stay in memory.
@@ -142,6 +148,9 @@ def execute_policies(
             exposures[name] = exposure_of(done, leverage=leverage) | {
                 "max_drawdown_account_r": drawdown_of(marked[name])
             }
+            if tuning.settings.impact.law != "none":
+                own = [name == OWN_EXITS or (name == TUNED and choice.keeps_own_exits) for choice in choices]
+                impact[name] = _impact(done, scales, own, tuning.settings.impact, walk)
             if limits.is_limited:
                 taken = trades_taken(done, limits, leverage)
                 limited.append({"policy": name, **account_result(done, scales, taken)})
@@ -152,7 +161,20 @@ def execute_policies(
         ScoredPart(simulation, tuning.signals.take(np.flatnonzero(cut.test)), choice.keeps_own_exits)
         for simulation, cut, choice in zip(tuned, walk.folds, choices, strict=True)
     )
-    return Executed(parts, marked, exposures, limited, ends, is_open, unit_risk)
+    return Executed(parts, marked, exposures, limited, ends, is_open, unit_risk, impact)
+
+
+def _impact(
+    done: Sequence[Simulation],
+    scales: Sequence[FloatArray],
+    own: Sequence[bool],
+    settings: ImpactSettings,
+    walk: WalkForward,
+) -> FloatArray:
+    found = np.full(len(walk.test), np.nan)
+    for cost, scale, keeps, cut in zip(impact_of(done, settings).r, scales, own, walk.folds, strict=True):
+        found[cut.test] = np.nan if keeps else cost * scale
+    return found
 
 
 def _ends(done: Sequence[Simulation], tuning: Tuning, walk: WalkForward) -> tuple[IntArray, BoolArray]:

@@ -24,6 +24,7 @@ from exitladder.models.search.space.outside import outside_ranges
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS, NO_NOTES, TradeNotes
+from exitladder.pipelines.liquidity.costs import impact_of_exits
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
@@ -124,6 +125,8 @@ class Tuned:
         Rungs of the final ladder that rounding removed, over all trades; see `removed_rungs`.
     outside : tuple of str
         What the ranges of the search do not cover of the user's own exits.
+    impact : mapping or None
+        Market impact under each exit, and the verdict's difference after it; None without a law.
     """
 
     choice: Choice
@@ -148,6 +151,7 @@ class Tuned:
     notes: TradeNotes = NO_NOTES
     removed: Mapping[str, Any] = field(default_factory=lambda: {"n_trades": 0, "by_rung": []})
     outside: tuple[str, ...] = ()
+    impact: Mapping[str, Any] | None = None
 
     @cached_property
     def recommended(self) -> RecommendedExit:
@@ -275,6 +279,7 @@ class Tuned:
             "folds": folds,
             "continuous": self.accounts.to_dict("records"),
             "account": self.executed.limited,
+            **({} if self.impact is None else {"impact": self.impact}),
             "policies": self.scoreboard.table.to_dict("records"),
             **({} if self.size is None else {"sizes": self.size.to_mapping()}),
             "drawdowns": DRAWDOWNS | {"max_drawdown_r": "whole trades in order of their entries"},
@@ -407,6 +412,15 @@ def tune_ladder(
         notes=prepared.notes,
         removed=_removed(tuning, final.ladder),
         outside=outside_ranges(settings.search, own_ladder, _wins(net_r)),
+        impact=None
+        if settings.impact.law == "none"
+        else impact_of_exits(
+            tested,
+            {name: cost[test] for name, cost in executed.impact.items()},
+            time[test],
+            (TUNED, baseline),
+            settings,
+        ),
     )
     note = model_note(tuned.recommended.facts)
     return replace(tuned, verdict=replace(tuned.verdict, text=f"{tuned.verdict.text} {note}".strip()))

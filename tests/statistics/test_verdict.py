@@ -46,13 +46,16 @@ def test_better_states_the_difference_and_the_sample() -> None:
         assert part in found.text
 
 
-def test_trades_of_few_days_are_never_better_however_many() -> None:
+def test_trades_of_few_days_are_never_better_or_worse_however_many() -> None:
     week = replace(BETTER, n_days=7)
     found = verdict(week, "tuned", "stop only")
     assert found.kind == "no_difference"
-    assert "the trades were entered on only 7 days, and 'better' requires at least 20" in found.text
+    assert "the trades were entered on only 7 days, and a verdict requires at least 20" in found.text
     assert verdict(replace(BETTER, n_days=20), "tuned", "stop only").kind == "better"
-    assert verdict(replace(WORSE, n_days=7), "tuned", "stop only").kind == "worse"
+    few = verdict(replace(WORSE, n_days=7), "tuned", "stop only")
+    assert few.kind == "no_difference"
+    assert "The interval is below zero, but the trades were entered on only 7 days" in few.text
+    assert verdict(replace(WORSE, n_days=20), "tuned", "stop only").kind == "worse"
 
 
 @pytest.mark.parametrize(("every", "kind"), [(80, "no_difference"), (8, "better")])
@@ -81,18 +84,19 @@ def test_entry_days_inside_two_long_blocks_of_overlapping_trades_are_not_enough(
     assert overlapping.low > 0 and overlapping.p_value < 0.05
     found = verdict(overlapping, "tuned", "stop only")
     assert found.kind == "no_difference"
-    assert "contain only 2 separate holding periods, and 'better' requires at least 10" in found.text
+    assert "contain only 2 separate holding periods, and a verdict requires at least 10" in found.text
     short = compare_r(gain, np.zeros(96), time=entry, until=entry + day // 2)
     assert short.n_separate == 24
     assert verdict(short, "tuned", "stop only").kind == "better"
 
 
-def test_the_number_of_separate_holding_periods_is_at_least_ten_for_better_alone() -> None:
+def test_the_number_of_separate_holding_periods_is_at_least_ten() -> None:
     assert verdict(replace(BETTER, n_days=20, n_separate=10), "a", "b").kind == "better"
     assert verdict(replace(BETTER, n_days=20, n_separate=9), "a", "b").kind == "no_difference"
     both = verdict(replace(BETTER, n_days=7, n_separate=1), "a", "b").text
     assert "on only 7 days" in both and "1 separate holding period," in both
-    assert verdict(replace(WORSE, n_days=20, n_separate=1), "a", "b").kind == "worse"
+    assert verdict(replace(WORSE, n_days=20, n_separate=9), "a", "b").kind == "no_difference"
+    assert verdict(replace(WORSE, n_days=20, n_separate=10), "a", "b").kind == "worse"
 
 
 def _with_open(gain_closed: float, gain_open: float, n_open: int = 30) -> Comparison:

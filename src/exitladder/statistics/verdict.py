@@ -61,8 +61,8 @@ def verdict(
     multiple comparisons, if given); enough separate experience of the market (see `few_episodes`); a
     deflated Sharpe ratio of at least 0.95, if given; a probability of backtest overfitting below one
     half, if given; and the same conclusion without the trades that are still open under one of the two. A value
-    that is given but could not be computed (NaN) counts as failed. "worse" requires the whole interval below zero and
-    p as above.
+    that is given but could not be computed (NaN) counts as failed. "worse" requires the whole interval below zero, and
+    p and separate experience as above.
 
     Parameters
     ----------
@@ -113,8 +113,9 @@ def _kind(c: Comparison, dsr: float | None, pbo: float | None, p_adjusted: float
         return "no_difference", []
     p = c.p_value if p_adjusted is None else p_adjusted
     doubts = [] if p <= 1 - c.confidence + 1e-12 else [_weak_p(p, c, adjusted=p_adjusted is not None)]
+    doubts += few_episodes(c)
     if c.low > 0:
-        doubts += few_episodes(c) + _search_doubts(dsr, pbo)
+        doubts += _search_doubts(dsr, pbo)
     if doubts:
         return "no_difference", doubts
     return ("better" if c.low > 0 else "worse"), []
@@ -228,7 +229,7 @@ def _too_few(c: Comparison, us: str, them: str) -> str:
 
 
 def few_episodes(c: Comparison) -> list[str]:
-    """Return why these trades are too few experiences of the market for "better"; empty if they suffice.
+    """Return why these trades are too few experiences of the market for "better" or "worse"; empty if they suffice.
 
     They suffice if they were entered on at least `MIN_ENTRY_DAYS` days, and at least `MIN_SEPARATE` of them do not
     overlap in time; the same holds for the trades on which the two exits differ, as the others say nothing about the
@@ -241,10 +242,10 @@ def few_episodes(c: Comparison) -> list[str]:
     found = []
     if c.n_days is not None and c.n_days < MIN_ENTRY_DAYS:
         days = "a single day" if c.n_days == 1 else f"only {c.n_days} days"
-        found.append(f"the trades were entered on {days}, and 'better' requires at least {MIN_ENTRY_DAYS}")
+        found.append(f"the trades were entered on {days}, and a verdict requires at least {MIN_ENTRY_DAYS}")
     if c.n_separate is not None and c.n_separate < MIN_SEPARATE:
         separate = "1 separate holding period" if c.n_separate == 1 else f"{c.n_separate} separate holding periods"
-        found.append(f"the trades overlap and contain only {separate}, and 'better' requires at least {MIN_SEPARATE}")
+        found.append(f"the trades overlap and contain only {separate}, and a verdict requires at least {MIN_SEPARATE}")
     return found or _few_different(c)
 
 
@@ -256,13 +257,13 @@ def _few_different(c: Comparison) -> list[str]:
     if c.n_days_different < MIN_ENTRY_DAYS:
         days = "a single day" if c.n_days_different == 1 else f"{c.n_days_different} days"
         return [
-            f"the two differ on only {trades}, entered on {days}, and 'better' requires differences on at least "
+            f"the two differ on only {trades}, entered on {days}, and a verdict requires differences on at least "
             f"{MIN_ENTRY_DAYS} days"
         ]
     if c.n_separate_different is not None and c.n_separate_different < MIN_SEPARATE:
         return [
             f"the {trades} on which the two differ overlap, with only {c.n_separate_different} separate holding "
-            f"period{'s' if c.n_separate_different > 1 else ''}, and 'better' requires at least {MIN_SEPARATE}"
+            f"period{'s' if c.n_separate_different > 1 else ''}, and a verdict requires at least {MIN_SEPARATE}"
         ]
     return []
 

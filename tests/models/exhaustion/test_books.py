@@ -97,3 +97,17 @@ def test_a_row_of_no_book_is_predicted_by_the_pool(rows: TrainingRows, model: Ex
     stranger = RowSymbols(("(OTHER)",), np.zeros(len(rows), dtype=np.int64))
     said, plain = model.predict(rows.X, rows.time_ns, symbols=stranger), model.predict(rows.X, rows.time_ns)
     assert np.array_equal(said.exhaustion, plain.exhaustion, equal_nan=True)
+
+
+def test_a_book_of_one_stretch_of_days_has_the_level_of_all_books(rows: TrainingRows) -> None:
+    """Known answer: 90% of many labels of one short stretch are 1, and the book's next labels are as all others."""
+    later = {name: getattr(rows, name) + 72 * HOUR for name in ("race_end_ns", "hold_end_ns")}
+    begin = rows.time_ns.min() + np.ptp(rows.time_ns) // 3
+    inside = (rows.time_ns >= begin) & (rows.time_ns < begin + 20 * 24 * HOUR)
+    race = np.where(inside, np.arange(len(rows)) % 10 > 0, rows.race)
+    short = replace(rows, race=race, books=RowSymbols(("long", "short"), inside.astype(np.int64)), **later)
+    assert inside.sum() > 400
+    found = ExhaustionModel.fit(short, QUICK, n_folds=3, embargo_ns=5 * HOUR, threads=1)
+    of_last = {m.symbol: m.stack for m in found.stages[-1].race_own}
+    assert of_last["short"].silent
+    assert sigmoid(np.array([of_last["short"].constant]))[0] == pytest.approx(short.race.mean(), abs=0.05)

@@ -12,6 +12,7 @@ from exitladder.cli.screens.parts import in_r, share, short_verdict, signed, tex
 
 MEASURES = {
     "expectancy_r": "R per trade",
+    "after_impact_r": "R after impact",
     "r_per_bar": "R per bar",
     "r_per_year": "R per year",
     "sharpe_daily": "Sharpe ratio",

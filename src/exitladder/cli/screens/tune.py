@@ -74,5 +74,18 @@ def _search(found: Mapping[str, Any], n_trials: int) -> list[tuple[str, str]]:
         ("search", f"{n_trials:,} ladders tried in all parts"),
         ("overfitting", "" if pbo is None else f"probability (PBO) {share(pbo)}; deflated Sharpe ratio {share(dsr)}"),
         ("at an edge", ", ".join(f"{row['part']} (widen {row['key']})" for row in edges)),
+        ("market impact", _impact(found.get("impact"))),
         ("notes", notes_text(found.get("data", {}))),
     ]
+
+
+def _impact(found: Mapping[str, Any] | None) -> str:
+    """Return what impact costs the tuned ladder, and the difference after it; empty without a law."""
+    if found is None:
+        return ""
+    own = next(row for row in found["policies"] if row["policy"] == "tuned ladder")
+    cost = "unknown" if own["cost_r"] is None else f"{own['cost_r']:.3f} R per trade"
+    text = f"{cost} ({found['law'].replace('_', ' ')}), not in the numbers above and not searched"
+    if found["difference_r"]:
+        text += f"; minus {found['baseline']} {with_range(found['difference_r'])} after it"
+    return text
