@@ -50,7 +50,7 @@ class Candidates:
         return dict(self.values[k - 2])
 
     def in_words(self, k: int) -> str:
-        """Return the numbers of a plan, or what it is."""
+        """Return the numbers of a plan, or its kind."""
         return self.kind(k) if k < 2 else "; ".join(number.text(value) for number, value in self.values[k - 2].items())
 
 

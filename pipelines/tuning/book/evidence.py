@@ -87,6 +87,17 @@ class Compared:
 def in_units(value: float | None, measure: str, *, signed: bool = True) -> str:
     """Return a value of a measure as text: shares as percentages, ratios as they are; empty if unknown.
 
+    Parameters
+    ----------
+    value : float or None
+    measure : str
+        Of `LABELS`.
+    signed : bool
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> in_units(0.0123, "return_per_year"), in_units(-0.25, "sharpe_daily")

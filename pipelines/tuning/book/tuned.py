@@ -120,7 +120,20 @@ class TunedBook:
         return replace(plan, tuned=self.provenance(len(self.placed), last, text=self.sentence))
 
     def provenance(self, n_trades: int, until: int, *, text: str = "") -> TunedOn:
-        """Return what numbers were tuned on: the first trades, up to a moment."""
+        """Return the trades that numbers were tuned on: the first ones, up to a moment.
+
+        Parameters
+        ----------
+        n_trades : int
+        until : int
+            Nanoseconds since 1970 UTC.
+        text : str
+            The verdict in words; that on the tuned numbers by default.
+
+        Returns
+        -------
+        TunedOn
+        """
         trades = fingerprints_of(self.placed.take(np.arange(n_trades)))
         return TunedOn(
             choice="ladder",
@@ -133,7 +146,7 @@ class TunedBook:
         )
 
     def plan_of(self, part: Part) -> Ladder:
-        """Return the plan chosen before a part, with what it was chosen on."""
+        """Return the plan chosen before a part, with the trades that it was chosen on."""
         n_before = int((self.placed.trades.entry_time < part.cut).sum())
         return replace(self.candidates.plans[part.chosen], tuned=self.provenance(n_before, part.cut))
 
@@ -273,7 +286,7 @@ def tune_book(
     plan : Ladder
         The user's own, with a book, limits or a target.
     signals : Signals
-        What it reads.
+        The series that it reads.
     settings : Settings
     notes : TradeNotes
     progress : Progress

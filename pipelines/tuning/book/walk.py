@@ -78,7 +78,7 @@ def _sizes(entry_time: IntArray, cuts: IntArray) -> IntArray:
 
 @dataclass(frozen=True)
 class Past:
-    """The accounts of all plans, to choose from by what was known at a moment.
+    """The accounts of all plans, to choose from by the closes before a moment.
 
     Parameters
     ----------

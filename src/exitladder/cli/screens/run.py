@@ -65,7 +65,7 @@ def run_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
     tuning, n_open = found["tuning"], found["n_open"]
     pairs = [
         *((title.lower(), text) for title, text in found["found"].items() if title != "Numbers"),
-        ("open trades", f"{n_open:,}; exitladder score lists what is to be done for them" if n_open else "none"),
+        ("open trades", f"{n_open:,}; exitladder score lists their orders" if n_open else "none"),
         ("plan to use", f"{out}/tuned/recommended.toml"),
         ("summary page", found["page"]),
     ]

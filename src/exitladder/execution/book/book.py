@@ -409,7 +409,7 @@ class _Run:
             self.targets.name_orders(to.book)
 
     def _use(self, plan: Ladder) -> None:
-        """B13: let other numbers hold from now on; what they leave as it was goes on."""
+        """B13: let other numbers hold from now on; limits that stay the same remember whether they have fired."""
         before, active = self.ladder, self.state.firing.active
         self.ladder, self.book = plan, plan.book
         if self.targets is not None and plan.target is not None:
