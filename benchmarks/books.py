@@ -149,14 +149,16 @@ def tuned(data: Path, wanted: Iterable[str]) -> None:
     head = (
         "market | book | days scored | plans tried | own Sharpe | tuned | no limits | tuned minus own | none minus own"
     )
-    print(f"| {head} | recommended |\n|{' --- |' * 10}")
+    print(f"| {head} | recommended | processor s |\n|{' --- |' * 11}")
     for market, bars, rule, costs in markets_to_tune(data, wanted):
         placed = place_trades(make_trades(bars, rule), bars)
         placed = placed.take(np.argsort(placed.trades.entry_time, kind="stable"))
         for name, parts in TUNED.items():
             table = {**EXIT, "costs": costs, **parts, "book": {"equity": MONEY} | parts.get("book", {})}
+            began = time.process_time()
             found = tune_book(placed, ladder_from_mapping(table), Signals.none(len(placed)), Settings())
-            print(f"| {tuned_row(market, name, found)} |", flush=True)
+            spent = time.process_time() - began
+            print(f"| {tuned_row(market, name, found)} | {spent:.0f} |", flush=True)
 
 
 def main() -> int:

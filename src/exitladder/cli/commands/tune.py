@@ -89,6 +89,8 @@ def command(
     own = read_plan(ladder) if ladder else None
     how: dict[str, Any] = {"model": model, "out": out, "command": session.command, "progress": session.progress}
     if own is not None and own.shares_account:
+        if fresh:
+            session.warn("--fresh has no effect on a book: its trials are not kept.")
         shown = tune_numbers(market, known, session.settings, plan=own, **how).to_mapping()
     else:
         shown = tune(market, known, session.settings, ladder=own, fresh=fresh, **how).to_mapping()
