@@ -261,6 +261,23 @@ def test_objectives_are_those_of_the_account_at_daily_closes() -> None:
     assert chosen == 1 and np.isnan(values[0])
 
 
+def test_the_calmar_ratio_is_compared_on_the_same_days_as_the_others() -> None:
+    rng = np.random.default_rng(6)
+    own = rng.normal(0.0005, 0.01, 800)
+    changes = {WALK: own + rng.normal(0.001, 0.004, 800), OWN: own, NONE: own / 2}
+    active = {name: np.ones(800, dtype=bool) for name in changes}
+    found = compare_accounts(changes, active, "calmar", Intervals(n_bootstrap=200))
+    one = found[WALK, OWN].measures["calmar"]
+    assert (one["candidate"], one["baseline"]) == pytest.approx((calmar(changes[WALK]), calmar(own)))
+    assert one["low"] < one["difference"] < one["high"]
+    # half of an account has the same ratios, in every resample
+    half = found[NONE, OWN]
+    for name in ("calmar", "sharpe_daily"):
+        assert [half.measures[name][key] for key in ("difference", "low", "high")] == pytest.approx([0, 0, 0], abs=1e-9)
+    assert half.measures["return_per_year"]["difference"] == pytest.approx(-return_per_year(own) / 2)
+    assert "calmar" not in compare_accounts(changes, active, "sharpe", Intervals(n_bootstrap=200))[WALK, OWN].measures
+
+
 def test_days_are_cut_where_a_part_begins_inside_one() -> None:
     time = np.array([6, 12, 24, 30, 48], dtype=np.int64) * 3_600 * 10**9
     days = Days.of(time, np.array([time[1]]))

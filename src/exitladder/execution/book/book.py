@@ -252,9 +252,10 @@ def book_terms(placed: PlacedTrades, alone: Ladder, plan: Ladder) -> tuple[list[
     return ladders, of, Terms(lot, factor, rate, execution.maintenance_margin)
 
 
-def _shared_terms(plan: Ladder) -> Ladder:
-    """Return what all plans of one book share: the exits, the money and the margin."""
-    return replace(without_limits(plan), name="book", tuned=None)
+def _shared_terms(plan: Ladder) -> tuple[Ladder, float, str, float]:
+    """Return the parts that all plans of one book share: the exits, the money, and the terms of its margin."""
+    exits = replace(plan.alone, name="book", tuned=None)
+    return exits, margin_rate(plan), plan.book.margin_call, plan.book.stale_days
 
 
 def without_limits(plan: Ladder) -> Ladder:
