@@ -195,8 +195,8 @@ def test_the_plan_is_searched_from_half_to_twice_and_named_series_only_if_named(
         "book.max_open", "book.daily_loss", "limits[1].open_loss_equity", "limits[1].reduce_to",
         "book.limits[1].var", "target.volatility", "target.band", "target.regimes[1].factor",
     }  # fmt: skip
-    assert found["book.max_open"] == (1, 2, 3, 4, 6)
-    assert found["limits[1].reduce_to"] == (0.0, 0.25, 0.5, 0.75)
+    assert list(found["book.max_open"]) == [1, 2, 3, 4, 6]
+    assert list(found["limits[1].reduce_to"]) == [0.0, 0.25, 0.5, 0.75]
     for key, own_value in (("limits[1].open_loss_equity", 0.01), ("book.limits[1].var", 0.02)):
         values = found[key]
         assert (values[0], values[-1]) == (own_value / 2, own_value * 2) and own_value in values
