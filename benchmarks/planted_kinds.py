@@ -50,12 +50,18 @@ class Market:
     oracle : float64 array, shape (n,)
     side : int array, shape (n,)
     symbol : int array, shape (n,)
+    reader : float64 array, shape (n,), optional
+        What the oracle's rule earns if it must tell a climax from high, low and close, as everyone has to.
+    has_law : bool array, shape (n,), optional
+        Trades with the law; all by default.
     """
 
     paths: Paths
     oracle: FloatArray
     side: IntArray
     symbol: IntArray
+    reader: FloatArray | None = None
+    has_law: np.ndarray | None = None
 
 
 def _plain(paths: Paths, oracle: FloatArray) -> Market:
@@ -84,7 +90,8 @@ def mixed(n: int, seed: int) -> Market:
 def one_of_ten(n: int, seed: int) -> Market:
     """Return ten symbols: the first is the strong world, the others end at a constant chance."""
     symbol = np.arange(n) % 10
-    return replace(_of_worlds(WORLDS["null_const"], WORLDS["strong"], symbol == 0, seed), symbol=symbol)
+    found = _of_worlds(WORLDS["null_const"], WORLDS["strong"], symbol == 0, seed)
+    return replace(found, symbol=symbol, has_law=symbol == 0)
 
 
 def _of_worlds(other: World, world: World, chosen: np.ndarray, seed: int) -> Market:
@@ -106,7 +113,25 @@ def range_climax(n: int, seed: int) -> Market:
     wide = np.where(paths.climax, WIDE, 1.0)
     volume = paths.volume / np.where(paths.climax, 4.0, 1.0)
     high, low = middle + wide * (paths.high - middle), middle - wide * (middle - paths.low)
-    return _plain(replace(paths, high=high, low=low, volume=volume), solve(WORLDS["strong"]).policy(paths))
+    oracle = solve(WORLDS["strong"])
+    shown = replace(paths, high=high, low=low, volume=volume)
+    reader = oracle.policy(replace(shown, climax=_climax_chance(shown)))
+    return replace(_plain(shown, oracle.policy(paths)), reader=reader)
+
+
+def _climax_chance(paths: Paths) -> FloatArray:
+    """Return the chance that each bar was a climax of range, given its high, low and close.
+
+    Twice the distance r of an extreme from the middle has the density r exp((move² - r²) / 2) above the absolute move,
+    and is `WIDE` times as large in a climax.
+    """
+    middle = paths.level - paths.move / 2
+    reach = np.stack([2 * (paths.high - middle), 2 * (middle - paths.low)])
+    is_possible = (reach > WIDE * np.abs(paths.move) * (1 - 1e-9)).all(axis=0)
+    ratio = np.exp(np.minimum((reach**2).sum(axis=0) * (1 - WIDE**-2) / 2, 300.0)) / WIDE**4
+    before = WORLDS["strong"].climax
+    odds = np.where(is_possible, ratio * before / (1 - before), 0.0)
+    return np.asarray(odds / (1 + odds))
 
 
 def flip(n: int, seed: int) -> Market:
@@ -272,8 +297,12 @@ def as_book(market: Market) -> tuple[BarSet, Trades]:
     )
 
 
-def measure(kind: str, n_train: int, n_test: int, seed: int, settings: Settings) -> tuple[float, str]:
-    """Train on the earlier trades of one market, score once on its later ones, and return its share and line."""
+def measure(kind: str, n_train: int, n_test: int, seed: int, settings: Settings) -> tuple[float, float, str]:
+    """Train on the earlier trades of one market, score once on its later ones, and return share, limit and line.
+
+    The limit is the share of a trader who knows the law, but must read it from the bars, and has the best trailing stop
+    on trades without the law.
+    """
     began = time.perf_counter()
     market = KINDS[kind](n_train + n_test, seed)
     bars, trades = as_book(market)
@@ -292,11 +321,18 @@ def measure(kind: str, n_train: int, n_test: int, seed: int, settings: Settings)
     own = sorted({m.symbol for s in trained.model.stages[-1:] for m in (*s.race_own, *s.hold_own)})
     rule = policy.by_model.rungs[0].when[0] if policy.by_model.rungs else "silent"
     share = (model - trail) / (oracle - trail)
-    return share, (
-        f"{kind:<13}{n_train:>6}{seed:>5}{oracle:8.2f}{trail:7.2f}{model:7.2f}{share:7.2f}"
-        f"  {trained.value.finding:<8}{trained.model.metrics['auc']:6.3f}"
-        f"{1e3 * trained.model.metrics['log_loss_gain']:8.2f}  {silent:<9}{time.perf_counter() - began:6.0f}  "
-        f"{rule}, trail {policy.by_model.stop.trail}; own {','.join(own)}"
+    read = (market.oracle if market.reader is None else market.reader)[n_train:]
+    has_law = np.ones(n_test, dtype=bool) if market.has_law is None else market.has_law[n_train:]
+    limit = (float(np.nanmean(np.where(has_law, read, net_r[TRAILING_STOP] * STOP))) - trail) / (oracle - trail)
+    return (
+        share,
+        limit,
+        (
+            f"{kind:<13}{n_train:>6}{seed:>5}{oracle:8.2f}{trail:7.2f}{model:7.2f}{share:7.2f}{limit:7.2f}"
+            f"  {trained.value.finding:<8}{trained.model.metrics['auc']:6.3f}"
+            f"{1e3 * trained.model.metrics['log_loss_gain']:8.2f}  {silent:<9}{time.perf_counter() - began:6.0f}  "
+            f"{rule}, trail {policy.by_model.stop.trail}; own {','.join(own)}"
+        ),
     )
 
 
@@ -309,17 +345,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := sorted(set(args.kinds) - set(KINDS)):
         parser.error(f"unknown kind {unknown[0]}; known are {', '.join(KINDS)}")
     settings = settings_of(args.set, threads=args.threads)
-    print("kind          train draw  oracle  trail  model  share  finding    AUC  gain/1000  silent  seconds  rule")
+    print(
+        "kind          train draw  oracle  trail  model  share  limit  finding    AUC  gain/1000  silent  seconds  rule"
+    )
     summaries = []
     for kind in args.kinds or KINDS:
-        shares = []
+        draws = []
         for seed in range(args.first_seed, args.first_seed + args.seeds):
-            share, line = measure(kind, args.train, args.test, seed, settings)
-            shares.append(share)
+            *found, line = measure(kind, args.train, args.test, seed, settings)
+            draws.append(found)
             print(line, flush=True)
-        error = np.std(shares, ddof=1) / np.sqrt(len(shares)) if len(shares) > 1 else float("nan")
+        share, limit = np.mean(draws, axis=0)
+        error = np.std(draws, axis=0, ddof=1)[0] / np.sqrt(len(draws)) if len(draws) > 1 else float("nan")
         summaries.append(
-            f"{kind:<13}{args.train:>6} trades, {len(shares)} draws: share {np.mean(shares):.2f} ± {error:.2f}"
+            f"{kind:<13}{args.train:>6} trades, {len(draws)} draws: share {share:.2f} ± {error:.2f}, limit {limit:.2f}"
         )
     print()
     print("\n".join(summaries))

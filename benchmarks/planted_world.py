@@ -59,6 +59,7 @@ class Paths:
     move, stretch : float64 array, shape (n, WARM_UP + BARS)
         Each bar's move and the distance from the average after it, in sigma.
     climax : bool array, same shape
+        Or the chance of one, for an oracle that must tell it from the bar.
     """
 
     move: FloatArray
@@ -153,7 +154,9 @@ def _filter(
 ) -> FloatArray:
     exhausted, trending = chance * norm.pdf(move - world.exhausted), (1 - chance) * norm.pdf(move - world.trend)
     after = exhausted / (exhausted + trending)
-    return np.asarray(after + (1 - after) * world.hazard(stretch, climax))
+    # The chance of a climax where it is not certain.
+    hazard = climax * world.hazard(stretch, np.True_) + (1 - climax) * world.hazard(stretch, np.False_)
+    return np.asarray(after + (1 - after) * hazard)
 
 
 def _around(x: FloatArray, y: FloatArray, at_x: FloatArray, at_y: FloatArray) -> tuple[np.ndarray, FloatArray]:

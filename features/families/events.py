@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -186,3 +187,9 @@ def _decayed(size: FloatArray, keep: float) -> FloatArray:
 
 for _name, _kind in _KINDS.items():
     _declare(_name, _kind)
+
+
+def event_of(name: str) -> str:
+    """Return the kind of event (volume, range, ...) that a column of this family remembers; empty for other columns."""
+    found = re.fullmatch(r"(?:since|move_since|stretch_at|decayed)_([a-z]+)_\d+", name)
+    return found[1] if found and found[1] in _KINDS else ""

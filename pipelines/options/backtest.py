@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import FloatArray, IntArray
-from exitladder.clock import NO_TIME
+from exitladder.arrays import BoolArray
 from exitladder.files.output import Content, write_folder
 from exitladder.options.hedging import Hedge, HedgedBook, check_hedge, hedge_frame, hedged_book, hedges_of
 from exitladder.options.market import OptionMarket
@@ -21,23 +20,26 @@ from exitladder.options.positions.plan import OptionPlan, check_targets, option_
 from exitladder.options.positions.replay import Outcome, replay
 from exitladder.options.positions.tables import FLAGS, fills_frame, is_beyond_width, net_r, trades_frame
 from exitladder.options.positions.trades import OptionTrade
+from exitladder.pipelines.options.evidence import (
+    HOLD,
+    STOP_ONLY,
+    Results,
+    compared,
+    counted,
+    mean_r,
+    same_positions,
+    too_few,
+    with_ends,
+)
+from exitladder.pipelines.options.samples import samples_of, tuned_on_text
 from exitladder.plans.file import ladder_fingerprint, ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
-from exitladder.statistics.comparison import Comparison, compare_r
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import MIN_TRADES, mean_interval
+from exitladder.statistics.mean import MIN_TRADES
 from exitladder.statistics.paired_days.accounts import compare_daily_accounts
 from exitladder.statistics.verdict import Verdict, few_episodes, verdict
-
-HOLD, STOP_ONLY = "hold to expiry", "stop only"
-_KINDS = {
-    "no quotes of": "no quotes of the contract",
-    "debit of": "debit not between 0 and the width",
-    "credit of": "credit not between 0 and the width",
-    "premium of": "premium at the entry beyond the stop",
-}
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def backtest_options(
         If the plan has a part that options do not know, or a settlement price is missing.
     """
     plan = option_plan(ladder)
+    if plan.name in (HOLD, STOP_ONLY):
+        plan = replace(plan, name=f"{plan.name} (plan)")
     check_targets(plan, list(trades))
     check_hedge(settings.options, market)
     is_hedged = settings.options.hedge != "none"
@@ -126,8 +130,8 @@ def backtest_options(
     for name, others in found.items():
         table[f"{name.replace(' ', '_')}_r"] = [net_r(outcome) for outcome in others]
     with progress.stage("confidence intervals", 1):
-        summary = _summary(plan, outcomes, found, settings.intervals)
-    summary |= {"ladder": ladder.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
+        summary = _summary(plan, outcomes, found, settings.intervals, samples_of(trades, ladder.tuned))
+    summary |= {"ladder": plan.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
     hedge = None
     if is_hedged:
@@ -167,29 +171,46 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _summary(
-    plan: OptionPlan, outcomes: Sequence[Outcome], others: dict[str, list[Outcome]], intervals: Intervals
+    plan: OptionPlan,
+    outcomes: Sequence[Outcome],
+    others: dict[str, list[Outcome]],
+    intervals: Intervals,
+    samples: tuple[BoolArray, BoolArray],
 ) -> dict[str, Any]:
     table = trades_frame(outcomes)
     status = table["status"]
-    groups = _same([outcome.trade for outcome in outcomes])
-    against = _compared(outcomes, others[HOLD], groups, intervals)
+    groups = same_positions([outcome.trade for outcome in outcomes])
+    ours = Results.of(outcomes)
+    in_sample, mixed = samples
+    # positions that the plan was tuned on say nothing about it
+    fair = replace(ours, net_r=np.where(in_sample | mixed, np.nan, ours.net_r))
+    against = compared(fair, Results.of(others[HOLD]), groups, intervals)
     few = few_episodes(against) if against.is_known else []
-    beside = {
-        name: {"expectancy_r": _mean(them, groups, intervals, few)} | _beside(outcomes, them, groups, intervals, few)
-        for name, them in others.items()
-    }
+    beside = {}
+    for name, them in others.items():
+        theirs = Results.of(them)
+        found = compared(fair, theirs, groups, intervals)
+        beside[name] = {
+            "expectancy_r": mean_r(theirs, groups, intervals, few),
+            "difference_r": with_ends(found.difference_r, found.low, found.high, few),
+        }
     said = verdict(against, plan.name, HOLD)
     if few:
-        said = Verdict("no_difference", _too_few(against, plan.name, few))
+        said = Verdict("no_difference", too_few(against, plan.name, few))
+    if (in_sample | mixed).any():
+        rest = said.text if against.n else "tune.json has the result out of sample."
+        said = Verdict(said.kind, f"{tuned_on_text(*samples)} {rest}", said.without_open)
     flags = {flag: int(table[flag].sum()) for flag in FLAGS}
     return {
         "n_trades": len(outcomes),
         "n_closed": int((status == "closed").sum()),
         "n_open": int((status == "open").sum()),
         "n_skipped": int((status == "skipped").sum()),
-        "skipped": _reasons(outcomes),
+        "skipped": counted(outcome.reason for outcome in outcomes if outcome.status == "skipped"),
         "n_repeated": len(outcomes) - len(np.unique(groups)),
-        "expectancy_r": _mean(outcomes, groups, intervals, few),
+        "n_in_sample": int(in_sample.sum()),
+        "n_mixed": int(mixed.sum()),
+        "expectancy_r": mean_r(ours, groups, intervals, few),
         "pnl": float(table["pnl"].sum()),
         "costs": float(table["costs"].sum()),
         "baseline": HOLD,
@@ -201,89 +222,3 @@ def _summary(
         "n_beyond_width": sum(map(is_beyond_width, outcomes)),
         "n_closes_without_mark": int(sum(outcome.state.get("n_unknown", 0) for outcome in outcomes)),
     }
-
-
-def _reasons(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Return how many trades were skipped for each reason, without what differs between them."""
-    found: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.status == "skipped":
-            reason = next((text for start, text in _KINDS.items() if outcome.reason.startswith(start)), outcome.reason)
-            found[reason] = found.get(reason, 0) + 1
-    return found
-
-
-def _times(outcomes: Sequence[Outcome]) -> np.ndarray:
-    return np.array([o.entry_time if o.entry_time != NO_TIME else o.trade.entry_time for o in outcomes], dtype=np.int64)
-
-
-def _same(trades: Sequence[OptionTrade]) -> IntArray:
-    """Return a number for each trade that repeated rows share: they are one observation, whatever their quantity."""
-    numbers: dict[tuple[object, ...], int] = {}
-    keys = [
-        (t.contract, t.second, t.side, t.entry_time, repr(t.entry_price), repr(t.stop_price), t.multiplier, t.style)
-        for t in trades
-    ]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-
-
-def _by_group(values: Sequence[float] | FloatArray, groups: IntArray) -> FloatArray:
-    """Return the mean of each group, of those of its trades that have a value."""
-    values = np.asarray(values, dtype=np.float64)
-    known = np.isfinite(values)
-    n = int(groups.max()) + 1
-    with np.errstate(invalid="ignore"):
-        total = np.bincount(groups[known], values[known], minlength=n)
-        return np.asarray(total / np.bincount(groups[known], minlength=n))
-
-
-def _mean(
-    outcomes: Sequence[Outcome], groups: IntArray, intervals: Intervals, few: Sequence[str]
-) -> dict[str, float | None]:
-    times = _by_group(_times(outcomes), groups).astype(np.int64)
-    found = mean_interval(_by_group([net_r(o) for o in outcomes], groups), time=times, intervals=intervals)
-    return _with_ends(found.value, found.low, found.high, few)
-
-
-def _with_ends(value: float, low: float, high: float, few: Sequence[str]) -> dict[str, float | None]:
-    """Return a value with its interval, without one where the trades are too few experiences of the market."""
-    values = {"value": value, "low": math.nan if few else low, "high": math.nan if few else high}
-    return {name: None if math.isnan(value) else value for name, value in values.items()}
-
-
-def _compared(ours: Sequence[Outcome], theirs: Sequence[Outcome], groups: IntArray, intervals: Intervals) -> Comparison:
-    both = [math.isfinite(net_r(one) + net_r(other)) for one, other in zip(ours, theirs, strict=True)]
-    results = [np.where(both, [net_r(outcome) for outcome in them], np.nan) for them in (ours, theirs)]
-    n = int(groups.max()) + 1
-    ends, is_open = np.zeros(n, dtype=np.int64), np.zeros((2, n), dtype=bool)
-    np.maximum.at(ends, groups, [max(_end(one), _end(other)) for one, other in zip(ours, theirs, strict=True)])
-    for side, them in zip(is_open, (ours, theirs), strict=True):
-        np.logical_or.at(side, groups, [outcome.status == "open" for outcome in them])
-    return compare_r(
-        *(_by_group(values, groups) for values in results),
-        time=_by_group(_times(ours), groups).astype(np.int64),
-        until=ends,
-        is_open=(is_open[0], is_open[1]),
-        intervals=intervals,
-    )
-
-
-def _end(outcome: Outcome) -> int:
-    fills = [] if outcome.position is None else outcome.position.fills
-    return fills[-1].time if fills else outcome.trade.contract.expiry
-
-
-def _too_few(found: Comparison, name: str, few: Sequence[str]) -> str:
-    """Return why there is no verdict although there are enough trades for an interval."""
-    return (
-        f"No verdict on '{name}' against '{HOLD}': the mean difference is {found.difference_r:+.2f} R over {found.n:,} "
-        f"positions, but {' and '.join(few)}. Positions of one day share one market, so they get no interval."
-    )
-
-
-def _beside(
-    ours: Sequence[Outcome], theirs: Sequence[Outcome], groups: IntArray, intervals: Intervals, few: Sequence[str]
-) -> dict[str, Any]:
-    """Return by how much the plan differs from another exit."""
-    found = _compared(ours, theirs, groups, intervals)
-    return {"difference_r": _with_ends(found.difference_r, found.low, found.high, few)}

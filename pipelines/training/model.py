@@ -11,6 +11,7 @@ import pandas as pd
 
 from exitladder.clock import interval_name
 from exitladder.features import describe_catalogue, row_matrix
+from exitladder.features.families.events import event_of
 from exitladder.features.stored_set import feature_set_to_mapping
 from exitladder.models.estimators.trainer import LIGHTGBM
 from exitladder.models.exhaustion import SERIES
@@ -316,6 +317,16 @@ def training_rows(
 
 
 def screened_families(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the family of each feature beyond the default set, to be screened; empty for those of the set."""
+    """Return the family of each feature beyond the default set, to be screened; empty for those of the set.
+
+    Each kind of event is screened by itself: one that says something is lost among five that do not.
+    """
     known = describe_catalogue(names).set_index("name")
-    return tuple("" if known.loc[name, "in_default"] else str(known.loc[name, "family"]) for name in names)
+
+    def screened(name: str) -> str:
+        if known.loc[name, "in_default"]:
+            return ""
+        family, kind = str(known.loc[name, "family"]), event_of(name)
+        return f"{family}: {kind}" if kind else family
+
+    return tuple(screened(name) for name in names)

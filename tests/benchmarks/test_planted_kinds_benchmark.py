@@ -42,3 +42,14 @@ def test_bars_are_the_paths_and_a_short_sees_them_mirrored(kinds: Any) -> None:
     np.testing.assert_allclose(-close, market.paths.level, atol=1e-9)
     assert (trades.side == -1).all() and (trades.stop_price > trades.entry_price).all()
     assert len(kinds.as_book(kinds.one_of_ten(20, 0))[0]) == 10
+
+
+def test_a_reader_of_bars_sees_most_climaxes_of_range_and_earns_less_than_the_oracle(kinds: Any) -> None:
+    market = kinds.range_climax(400, 2)
+    chance, climax = kinds._climax_chance(market.paths), market.paths.climax
+    assert chance.mean() == pytest.approx(climax.mean(), rel=0.05)
+    low = (chance > 0.2) & (chance < 0.8)
+    assert climax[low].mean() == pytest.approx(chance[low].mean(), abs=0.1)
+    assert chance[climax].mean() > 0.7
+    blind = kinds.solve(kinds.WORLDS["strong"]).policy(kinds.replace(market.paths, climax=np.zeros_like(chance)))
+    assert blind.mean() < market.reader.mean() < market.oracle.mean()

@@ -41,6 +41,35 @@ def test_it_prints_what_the_page_shows(example: Path) -> None:
     assert result.stdout.split() == re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0].split()
 
 
+def test_tuning_prints_what_the_page_shows(example: Path) -> None:
+    line = next(line for line in PAGE.splitlines() if line.startswith("exitladder options tune"))
+    result = run(line=line)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.split() == re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[1].split()
+    # the plan to use is the one of the page, and a backtest takes it
+    again = run("--format", "json", line=COMMAND.replace("plan.toml", "tuned/recommended.toml"))
+    found = json.loads(again.stdout)
+    assert (found["n_closed"], found["n_in_sample"], found["costs"]) == (2, 2, 13)
+    summary = json.loads(Path("tuned/tune.json").read_text())
+    for key in (*summary, *summary["recommended"]):
+        assert f"`{key}`" in PAGE or key in ("exit", "plan_text", "expectancy_r", "difference_from_default_r",
+                                             "interval_from_default"), key  # fmt: skip
+    for name in ("recommended.toml", "tuned.toml", "trials.csv", "net_r.csv", "folds.csv", "tune.json"):
+        assert Path("tuned", name).is_file() and f"`{name}`" in PAGE
+
+
+def test_what_a_tuning_needs_is_asked_for(example: Path) -> None:
+    line = "exitladder options tune --trades trades.csv --bars bars.csv --out x/"
+    assert "either --quotes FILE or --volatility FILE" in run(line=line).stderr
+    bad = run("--set", 'options_search.exits=["premium > 1"]', line=f"{line} --quotes quotes.csv")
+    assert bad.exit_code == 1 and "one reads 'premium'" in " ".join(bad.stderr.split())
+    few = run("--set", "options_search.n_exits=1", "--format", "json", line=f"{line} --quotes quotes.csv")
+    summary = json.loads(few.stdout)
+    # without a plan the stop of the put's row is what stays, and a plan cannot take it away
+    assert summary["recommended"]["exit"] == "stop only" and summary["n_plans"] < 100
+    assert any(note.startswith("before costs") for note in summary["notes"])
+
+
 def test_report_says_that_a_backtest_of_options_has_no_page(example: Path) -> None:
     assert run().exit_code == 0
     refused = run(line="exitladder report result --out page.html")

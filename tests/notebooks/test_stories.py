@@ -13,7 +13,15 @@ from nbclient import NotebookClient
 
 import exitladder
 
-STORIES = ("own_bars", "scaling_out", "tuning_honestly", "an_evening", "model_judged", "adds_and_sizes")
+STORIES = (
+    "own_bars",
+    "scaling_out",
+    "tuning_honestly",
+    "an_evening",
+    "model_judged",
+    "adds_and_sizes",
+    "options_and_books",
+)
 STORED = (*STORIES, "turning_points")
 MOST_BYTES = 200_000
 # What makes a run here cheaper than the stored one.
@@ -90,7 +98,7 @@ def test_outputs_are_stored_small_and_without_errors(root: Path, name: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["own_bars", "an_evening", "tuning_honestly"])
+@pytest.mark.parametrize("name", ["own_bars", "an_evening", "tuning_honestly", "options_and_books"])
 def test_a_story_shows_again_what_is_stored(root: Path, again: Any, name: str) -> None:
     stored = shown(read(root, name))
     for cell, text in again(name).items():
@@ -158,3 +166,18 @@ def test_scaling_out_runs(again: Any) -> None:
 @pytest.mark.slow
 def test_the_judged_models_run(again: Any) -> None:
     assert "passed" in again("model_judged")["train"]
+
+
+def test_the_book_and_the_options_claim_what_their_numbers_say(root: Path) -> None:
+    text = shown(read(root, "options_and_books"))
+    rows = {line.split()[0]: re.findall(r"[+-]\d\.\d+", line) for line in text["against"].splitlines() if "[" in line}
+    fall, earned = ([float(x) for x in rows[name]] for name in ("max_drawdown", "return_per_year"))
+    assert fall[3] > 0 and earned[3] < 0 < earned[4] and earned[2] < 0
+    assert "as many as stated, but they come in clusters" in text["var"]
+    sales = [line.split()[-2:] for line in text["tonight"].splitlines() if "-L" in line]
+    # the evening sells what the backtest sold
+    assert len(sales) == 4 and all(ours == theirs != "0" for ours, theirs in sales)
+    assert "20 are needed" in " ".join(text["example"].split())
+    assert text["worlds"].split("\n\n")[1].startswith("Hold to expiry")
+    assert "earned more than 'hold to expiry'" in " ".join(text["crash"].split())
+    assert "tuned on 120 of the 120 positions" in text["again"]

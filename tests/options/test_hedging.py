@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,17 @@ import pandas as pd
 import pytest
 from tests.options.markets import plan_of
 
+from exitladder.bars.actions import parse_split
 from exitladder.bars.reading import read_bars
+from exitladder.cli.screens.options import hedge_line
 from exitladder.errors import OptionsError
 from exitladder.files.conventions import PLAIN
 from exitladder.files.table import Table
 from exitladder.options.black_scholes import Greeks, greeks
 from exitladder.options.hedging import Hedge, HedgeTrade, check_hedge, hedged_book, hedges_of
-from exitladder.options.market import OptionMarket
+from exitladder.options.market import Events, OptionMarket
 from exitladder.options.positions.measures import Valuer
-from exitladder.options.positions.replay import Outcome, replay
+from exitladder.options.positions.replay import replay
 from exitladder.options.positions.tables import net_money
 from exitladder.options.positions.trades import OptionTrade, read_option_trades
 from exitladder.options.quote_files import quotes_of_table
@@ -193,8 +197,111 @@ def test_what_a_hedge_needs_is_asked_for() -> None:
         check_hedge(replace(of.settings, hedge_band=0.0), of)
     with pytest.raises(OptionsError, match="hedge_aversion above 0"):
         check_hedge(replace(of.settings, hedge="whalley_wilmott"), of)
-    outcomes: list[Outcome] = replay(positions(), plan_of(), Valuer(of), keeps_path=True)
-    assert outcomes[0].position is not None
-    outcomes[0].position.notes.add("split")
-    with pytest.raises(OptionsError, match="cannot yet follow a split"):
-        hedges_of(outcomes, of)
+
+
+SPLIT_DAY, RATIO = 25, 4
+
+
+def split_market(spots: np.ndarray, **settings: Any) -> OptionMarket:
+    """The market with a split of 4:1 on day 25: from then on all prices are a quarter, and the strike is 25."""
+    plain = market(spots, **settings)
+    (contract,) = plain.quotes
+    quoted, day = plain.quotes[contract], int(plain.quotes[contract].start[SPLIT_DAY])
+    names = ("start", "end", "bid", "ask", "bid_size", "ask_size", "spot")
+    old, new = (
+        replace(quoted, volatility=None, **{name: getattr(quoted, name)[rows] for name in names})
+        for rows in (slice(0, SPLIT_DAY), slice(SPLIT_DAY, None))
+    )
+    new = replace(new, bid=new.bid / RATIO, ask=new.ask / RATIO)
+    quotes = replace(plain.quotes, bars={contract: old, contract.after_split(RATIO): new})
+    assert plain.bars is not None
+    bars = plain.bars["XYZ"]
+    frame = pd.DataFrame({name: getattr(bars, name) for name in ("open", "high", "low", "close")})
+    frame.loc[SPLIT_DAY:] /= RATIO
+    known = read_bars(frame.assign(timestamp=DAYS, symbol="XYZ"), adjust="none")[0]
+    split = parse_split(f"XYZ,{pd.Timestamp(day):%Y-%m-%d},{RATIO}:1")
+    return replace(plain, quotes=quotes, bars=known, events=Events(splits=(split,)))
+
+
+@pytest.mark.parametrize("side", ["short", "long"])
+def test_through_a_split_units_delta_and_band_are_multiplied(side: str) -> None:
+    spots, last = path(5), 40
+    of = split_market(spots, **BAND)
+    outcomes, hedge = hedged(of, positions(side), {"stop": {"time": last - 2}})
+    plain, unsplit = hedged(market(spots, **BAND), positions(side), {"stop": {"time": last - 2}})
+    assert outcomes[0].position is not None and outcomes[0].position.notes == {"split"}
+    # the rule read literally: all in units and prices of each day
+    time = bar_times(of)
+    size, units, expected = 1000.0 * (1 if side == "long" else -1), 0.0, []
+    whole = market(spots, **BAND)
+    ends = whole.quotes[next(iter(whole.quotes))].end
+    for day in range(2, last):
+        ratio = RATIO if day >= SPLIT_DAY else 1
+        units *= RATIO if day == SPLIT_DAY else 1
+        net = ratio * size * float(_greeks(whole, float(spots[day]), int(ends[day])).delta) + units
+        wanted = max(-50.0 * ratio - net, 0.0) + min(50.0 * ratio - net, 0.0)
+        trade = float(math.trunc(wanted))
+        if trade and day == SPLIT_DAY - 1:
+            # decided before the split, filled at the first open after it
+            expected.append((day + 1, trade * RATIO, float(spots[day]) / RATIO))
+            units += trade
+        elif trade:
+            units += trade
+            expected.append((day + 1, trade, float(spots[day]) / ratio))
+    expected.append((last + 1, -units, float(spots[last]) / RATIO))
+    assert [(t.time, t.units) for t in hedge.trades] == [(time[day], units) for day, units, _ in expected]
+    assert [t.price for t in hedge.trades] == pytest.approx([price for _, _, price in expected])
+    assert hedge.n_unknown == 0 and hedge.units == 0 and hedge.trades[-1].held == 0
+    assert any(day < SPLIT_DAY for day, _, _ in expected) and any(day > SPLIT_DAY for day, _, _ in expected)
+    # the split itself earns nothing: day by day the same money, but for the rounding to whole units
+    ours, theirs = (
+        hedged_book(them, {"XYZ": one}, world) for them, one, world in ((outcomes, hedge, of), (plain, unsplit, whole))
+    )
+    assert ours is not None and theirs is not None
+    assert ours.plain == pytest.approx(theirs.plain, abs=1e-6)
+    assert ours.hedge == pytest.approx(theirs.hedge, abs=1.0 * np.abs(np.diff(spots)).sum())
+
+
+def test_whalley_and_wilmotts_band_grows_with_the_split_and_what_is_left_is_shown() -> None:
+    terms: dict[str, Any] = {**BAND, "hedge": "whalley_wilmott", "hedge_aversion": 0.001, "underlying_cost_bps": 10.0}
+    spots = path(5)
+    (_, hedge), (_, unsplit) = (hedged(make(spots, **terms), positions()) for make in (split_market, market))
+    day = bar_times(market(spots, **terms))[SPLIT_DAY]
+    ours, theirs = ({t.time: (t.high - t.low) / 2 for t in one.trades if t.time > day} for one in (hedge, unsplit))
+    shared = sorted(set(ours) & set(theirs))
+    assert len(shared) > 2
+    assert [ours[t] for t in shared] == pytest.approx([RATIO * theirs[t] for t in shared], rel=0.05)
+    # the quotes end a day before the expiry: the position is open, and so is its hedge
+    assert hedge.units == hedge.trades[-1].held != 0
+    summary = {"n_trades": 3, "n_unknown": 0, "costs": 1.0, "units": {"XYZ": -350.0, "ABC": 0.0}, "pnl": 2.0,
+               "sd_daily": None}  # fmt: skip
+    assert "open at the end: -350 XYZ" in hedge_line(summary) and "ABC" not in hedge_line(summary)
+
+
+def test_prices_of_before_a_split_count_in_units_of_after_it() -> None:
+    spots = path(5)
+    of = split_market(spots, **BAND)
+    start = bar_times(of)[SPLIT_DAY]
+    # at the day's first moment the last known close is that of the day before
+    assert of.spot("XYZ", start) == pytest.approx(spots[SPLIT_DAY - 1])
+    assert of.spot("XYZ", start + 1) == pytest.approx(spots[SPLIT_DAY - 1] / RATIO)
+    clock = replace(of.clock, is_daily=False)
+    assert clock.date_of(clock.before(start)) < start == clock.date_of(clock.before(start) + 1)
+
+
+def test_a_hedge_on_real_quotes_goes_through_apples_split(root: Path, shared_data: Path) -> None:
+    spec = importlib.util.spec_from_file_location("options_hedge", root / "benchmarks" / "options_hedge.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    of, trades = script.apple(shared_data)
+    of = replace(of, settings=replace(of.settings, **script.HEDGES["band of 100 units"]))
+    hedge = hedges_of(replay(trades, plan_of(), Valuer(of), keeps_path=True), of)["AAPL"]
+    split = pd.Timestamp("2014-06-09", tz="UTC").as_unit("ns").value
+    last, first = ([t for t in hedge.trades if (t.time < split) is side] for side in (True, False))
+    assert last and first and hedge.n_unknown == 0
+    assert first[0].held - first[0].units == 7 * last[-1].held
+    assert (last[-1].high, first[0].high) == (100, 700)
+    # a price of 650 becomes one of 93, and the net delta stays in the band that it would have had
+    assert last[-1].price > 600 and first[0].price < 100
+    assert all(trade.low - 1 < trade.delta + trade.units < trade.high + 1 for trade in hedge.trades)

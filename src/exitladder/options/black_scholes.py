@@ -156,7 +156,7 @@ def implied_volatility(
         at = greeks(s, k, t, x, w, (r, q))
         above = at.value > p
         high, low = np.where(above, x, high), np.where(above, low, x)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             newton = x - (at.value - p) / at.vega
         inside = (newton > low) & (newton < high)
         step = np.where(inside, newton, 0.5 * (low + high))

@@ -111,6 +111,13 @@ class ExpiryClock:
         wall = pd.Timestamp(date) + pd.Timedelta(f"{self.close}:00")
         return int(wall.tz_localize(self.zone).tz_convert("UTC").as_unit("ns").value)
 
+    def before(self, date: int) -> int:
+        """Return the last moment that belongs to an earlier date; see `date_of`."""
+        if self.is_daily:
+            return date
+        wall = pd.Timestamp(date).tz_localize(self.zone, nonexistent="shift_forward", ambiguous=True)
+        return int(wall.tz_convert("UTC").as_unit("ns").value) - 1
+
     def date_of(self, moment: int) -> int:
         """Return the exchange's date at a moment, as midnight UTC; the end of a daily bar belongs to its date."""
         if self.is_daily:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray
-from exitladder.bars.bars import Bars
 from exitladder.errors import OptionsError
+from exitladder.options.contracts import whole_ratio
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.replay import Close, Outcome
 from exitladder.options.positions.tables import net_money
@@ -23,7 +23,10 @@ LOT = 1.0
 
 
 class HedgeTrade(NamedTuple):
-    """One trade of the underlying: units bought (sold if below 0), and the net delta and band that called for it."""
+    """One trade of the underlying: units bought (sold if below 0), and the net delta and band that called for it.
+
+    `held` are the units held after it; all are in units of its own time, as splits change them.
+    """
 
     time: int
     underlying: str
@@ -33,6 +36,15 @@ class HedgeTrade(NamedTuple):
     delta: float
     low: float
     high: float
+    held: float
+
+
+class Step(NamedTuple):
+    """A change of what a hedge holds, by a trade or a split: units held from then on, and the money of the trade."""
+
+    time: int
+    held: float
+    cash: float
 
 
 @dataclass
@@ -47,15 +59,15 @@ class Hedge:
         Held at the end of the data.
     n_unknown : int
         Closes at which the delta of a position was not known, so that nothing was traded.
-    cash : list of (int, float)
-        Time and money of each trade, costs included.
+    steps : list of Step
+        Trades, with their costs, and splits in order of time.
     """
 
     underlying: str
     trades: list[HedgeTrade] = field(default_factory=list)
     units: float = 0.0
     n_unknown: int = 0
-    cash: list[tuple[int, float]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     @property
     def costs(self) -> float:
@@ -76,10 +88,10 @@ class Hedge:
         """
         if not self.trades:
             return np.zeros(len(moments))
-        times = np.array([time for time, _ in self.cash], dtype=np.int64)
+        times = np.array([step.time for step in self.steps], dtype=np.int64)
         at = np.searchsorted(times, moments, side="left")
-        units = np.concatenate([[0.0], np.cumsum([trade.units for trade in self.trades])])[at]
-        money = np.concatenate([[0.0], np.cumsum([cash for _, cash in self.cash])])[at]
+        units = np.array([0.0, *(step.held for step in self.steps)])[at]
+        money = np.concatenate([[0.0], np.cumsum([step.cash for step in self.steps])])[at]
         return np.where(units == 0, money, money + units * closes)
 
 
@@ -123,96 +135,120 @@ def hedges_of(outcomes: Sequence[Outcome], market: OptionMarket) -> dict[str, He
     Returns
     -------
     dict of str to Hedge
-
-    Raises
-    ------
-    OptionsError
-        If a position lives through a split.
     """
     held = [one for one in outcomes if one.position is not None and one.path]
-    split = next((one for one in held if one.position is not None and "split" in one.position.notes), None)
-    if split is not None:
-        raise OptionsError(
-            f"A hedge cannot yet follow a split, but position '{split.trade.trade_id}' lives through one. Leave it "
-            "out, or set options.hedge=none."
-        )
     names = sorted({one.trade.contract.underlying for one in held})
-    return {name: _hedge([one for one in held if one.trade.contract.underlying == name], market) for name in names}
+    return {
+        name: _Walk(name, [one for one in held if one.trade.contract.underlying == name], market).run()
+        for name in names
+    }
 
 
-def _hedge(outcomes: Sequence[Outcome], market: OptionMarket) -> Hedge:
-    """Walk through the closes of all positions of one underlying."""
-    settings, name = market.settings, outcomes[0].trade.contract.underlying
-    assert market.bars is not None
-    bars, found = market.bars[name], Hedge(name)
-    closes: dict[int, list[tuple[int, Close]]] = {}
-    ends: dict[int, list[int]] = {}
-    for i, one in enumerate(outcomes):
-        for close in one.path:
-            closes.setdefault(close.time, []).append((i, close))
-        if one.ended is not None:
-            ends.setdefault(one.ended, []).append(i)
-    held: dict[int, Close] = {}
-    over: set[int] = set()
-    pending: tuple[int, HedgeTrade] | None = None
-    for moment in sorted({*closes, *ends}):
-        _filled(found, pending, bars, moment, settings)
-        over.update(ends.get(moment, ()))
-        held.update(closes.get(moment, ()))
-        held = {i: close for i, close in held.items() if i not in over}
-        now = [(close.delta, close.gamma, outcomes[i]) for i, close in held.items()]
-        pending = _decided(found, now, moment, market)
-    _filled(found, pending, bars, np.iinfo(np.int64).max, settings)
-    return found
+class _Walk:
+    """The walk through the closes of all positions of one underlying.
 
+    A split multiplies the units held, the deltas of closes before it, a trade that waits, the target and the band by
+    its ratio, so that it changes nothing but the units.
+    """
 
-def _decided(
-    found: Hedge, held: Sequence[tuple[float, float, Outcome]], moment: int, market: OptionMarket
-) -> tuple[int, HedgeTrade] | None:
-    """Return the trade for the next open, with the number of its bar; None if nothing is traded."""
-    assert market.bars is not None
-    settings, bars = market.settings, market.bars[found.underlying]
-    delta = math.fsum(delta for delta, _, _ in held)
-    width = settings.hedge_band
-    if settings.hedge != BAND and held:
-        last = max((one.trade.contract for _, _, one in held), key=lambda contract: contract.expiry)
-        width = float(
-            half_width(
-                settings.underlying_cost_bps * 1e-4,
-                market.spot(found.underlying, moment),
-                math.fsum(gamma for _, gamma, _ in held),
-                settings.hedge_aversion,
-                settings.rate,
-                max(market.years(last, moment), 0.0),
+    def __init__(self, name: str, outcomes: Sequence[Outcome], market: OptionMarket) -> None:
+        assert market.bars is not None
+        self.outcomes, self.market, self.settings = outcomes, market, market.settings
+        self.bars, self.found = market.bars[name], Hedge(name)
+        self.splits = [split for split in market.events.splits if split.symbol == name]
+        self.held: dict[int, Close] = {}
+        self.pending: tuple[int, HedgeTrade] | None = None
+        self.ratio = 1.0
+
+    def run(self) -> Hedge:
+        """Return the hedge after the last close."""
+        closes: dict[int, list[tuple[int, Close]]] = {}
+        ends: dict[int, list[int]] = {}
+        for i, one in enumerate(self.outcomes):
+            for close in one.path:
+                closes.setdefault(close.time, []).append((i, close))
+            if one.ended is not None:
+                ends.setdefault(one.ended, []).append(i)
+        moments = sorted({*closes, *ends})
+        first = self.market.clock.date_of(moments[0])
+        self.splits = [split for split in self.splits if split.time > first]
+        over: set[int] = set()
+        for moment in moments:
+            self._fill(moment)
+            self._split(self.market.clock.date_of(moment))
+            over.update(ends.get(moment, ()))
+            self.held.update(closes.get(moment, ()))
+            self.held = {i: close for i, close in self.held.items() if i not in over}
+            self.pending = self._decided(moment)
+        if not self.held:
+            # what follows the last quote of an open position is not known (X8)
+            self._fill(np.iinfo(np.int64).max)
+        return self.found
+
+    def _split(self, date: int) -> None:
+        """Follow the splits up to a date."""
+        while self.splits and self.splits[0].time <= date:
+            split = self.splits.pop(0)
+            ratio = float(whole_ratio(split.factor) or 1)
+            self.ratio *= ratio
+            # gamma is per price squared, so it grows twice
+            self.held = {
+                i: close._replace(delta=close.delta * ratio, gamma=close.gamma * ratio**2)
+                for i, close in self.held.items()
+            }
+            if self.pending is not None:
+                bar, trade = self.pending
+                more = {name: getattr(trade, name) * ratio for name in ("units", "delta", "low", "high")}
+                self.pending = bar, trade._replace(**more)
+            if self.found.units:
+                self.found.units *= ratio
+                self.found.steps.append(Step(self.market.clock.before(split.time), self.found.units, 0.0))
+
+    def _decided(self, moment: int) -> tuple[int, HedgeTrade] | None:
+        """Return the trade for the next open, with the number of its bar; None if nothing is traded."""
+        settings, found, held = self.settings, self.found, self.held
+        delta = math.fsum(close.delta for close in held.values())
+        width = settings.hedge_band * self.ratio
+        if settings.hedge != BAND and held:
+            contracts = [self.outcomes[i].trade.contract for i in held]
+            last = max(contracts, key=lambda contract: contract.expiry)
+            width = float(
+                half_width(
+                    settings.underlying_cost_bps * 1e-4,
+                    self.market.spot(found.underlying, moment),
+                    math.fsum(close.gamma for close in held.values()),
+                    settings.hedge_aversion,
+                    settings.rate,
+                    max(self.market.years(last, moment), 0.0),
+                )
             )
-        )
-    width = max(width, LOT) if math.isfinite(width) else width
-    target = settings.hedge_target
-    low, high = target - width, target + width
-    # what is left once no position is held goes
-    wanted = float(traded(delta + found.units, target, width)) if held else -found.units
-    if math.isnan(wanted):
-        found.n_unknown += 1
-        return None
-    units = math.trunc(wanted / LOT + math.copysign(1e-9, wanted)) * LOT
-    bar = int(np.searchsorted(bars.time, moment, side="left"))
-    if not units or bar >= len(bars):
-        return None
-    return bar, HedgeTrade(0, found.underlying, units, math.nan, 0.0, delta + found.units, low, high)
+        width = max(width, LOT) if math.isfinite(width) else width
+        target = settings.hedge_target * self.ratio
+        # what is left once no position is held goes
+        wanted = float(traded(delta + found.units, target, width)) if held else -found.units
+        if math.isnan(wanted):
+            found.n_unknown += 1
+            return None
+        units = math.trunc(wanted / LOT + math.copysign(1e-9, wanted)) * LOT
+        bar = int(np.searchsorted(self.bars.time, moment, side="left"))
+        if not units or bar >= len(self.bars):
+            return None
+        now, low, high = delta + found.units, target - width, target + width
+        return bar, HedgeTrade(0, found.underlying, units, math.nan, 0.0, now, low, high, math.nan)
 
-
-def _filled(
-    found: Hedge, pending: tuple[int, HedgeTrade] | None, bars: Bars, moment: int, settings: OptionSettings
-) -> None:
-    """Fill a trade at the open of its bar if that has come; a later decision takes its place otherwise."""
-    if pending is None or int(bars.time[pending[0]]) > moment:
-        return
-    bar, trade = pending
-    price, time = float(bars.open[bar]), int(bars.time[bar])
-    cost = abs(trade.units) * price * settings.underlying_cost_bps * 1e-4
-    found.units += trade.units
-    found.trades.append(trade._replace(time=time, price=price, cost=cost))
-    found.cash.append((time, -trade.units * price - cost))
+    def _fill(self, moment: int) -> None:
+        """Fill a trade at the open of its bar if that has come; a later decision takes its place otherwise."""
+        if self.pending is None or int(self.bars.time[self.pending[0]]) > moment:
+            return
+        bar = self.pending[0]
+        self._split(self.market.clock.date_of(int(self.bars.time[bar]) + self.bars.interval_ns))
+        trade, found = self.pending[1], self.found
+        price, time = float(self.bars.open[bar]), int(self.bars.time[bar])
+        cost = abs(trade.units) * price * self.settings.underlying_cost_bps * 1e-4
+        found.units += trade.units
+        found.trades.append(trade._replace(time=time, price=price, cost=cost, held=found.units))
+        found.steps.append(Step(time, found.units, -trade.units * price - cost))
+        self.pending = None
 
 
 @dataclass(frozen=True)
@@ -267,8 +303,10 @@ def hedged_book(outcomes: Sequence[Outcome], hedges: dict[str, Hedge], market: O
         is_held |= (moments >= one.path[0].time) & (dates < last)
     hedge = np.zeros(len(dates))
     for name, found in hedges.items():
-        closes = np.array([market.spot(name, int(moment)) for moment in moments])
-        hedge += found.profit_at(moments, closes)
+        still = [one.path[-1].time for one in held if one.ended is None and one.trade.contract.underlying == name]
+        # an open position counts at its last mark, and so does its hedge
+        until = np.minimum(moments, max(still)) if still else moments
+        hedge += found.profit_at(until, np.array([market.spot(name, int(moment)) for moment in until]))
     return HedgedBook(dates, plain, hedge, is_held)
 
 

@@ -96,12 +96,31 @@ class OptionMarket:
         return replace(self, quotes=replace(self.quotes, bars=kept))
 
     def spot(self, underlying: str, moment: int) -> float:
-        """Return the underlying's last price known at a moment; NaN if there is none."""
+        """Return the underlying's last price known at a moment; NaN if there is none.
+
+        A price of before a split is divided by its ratio from the split's date on.
+
+        Parameters
+        ----------
+        underlying : str
+        moment : int
+            Nanoseconds since 1970 UTC.
+
+        Returns
+        -------
+        float
+        """
         bars = self._bars(underlying)
         if bars is None:
             return math.nan
         i = int(np.searchsorted(bars.time + bars.interval_ns, moment, side="right")) - 1
-        return float(bars.close[i]) if i >= 0 else math.nan
+        if i < 0:
+            return math.nan
+        price = float(bars.close[i])
+        for split in (one for one in self.events.splits if one.symbol == underlying):
+            if self.clock.date_of(int(bars.time[i]) + bars.interval_ns) < split.time <= self.clock.date_of(moment):
+                price /= split.factor
+        return price
 
     def terms(self, contract: Contract, moment: int, style: str) -> Terms:
         """Return the terms of a value at a moment, with the dividends announced by then.

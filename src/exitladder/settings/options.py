@@ -40,3 +40,30 @@ class OptionSettings:
     hedge_target: float = _key(0.0, "net delta that the hedge aims at, in units of the underlying")
     hedge_band: float = _key(100.0, "net delta on each side of it at which nothing is traded, in units", least=0)
     hedge_aversion: float = _key(0.0, "for whalley_wilmott: absolute risk aversion per unit of money", least=0)
+
+
+@dataclass(frozen=True)
+class OptionSearch:
+    """Plans on options that `exitladder options tune` tries: all combinations of few exits."""
+
+    exits: tuple[str, ...] = _key(
+        [
+            "max_profit_share >= 0.25..0.9", "premium_r >= 0.25..2", "premium_r <= -1..-0.25",
+            "days_to_expiry <= 1..21", "give_back_r >= 0.2..1", "delta >= 0.3..0.8", "delta <= -0.8..-0.3",
+            "theta_premium >= 0.05..0.3",
+        ],
+        "exits that close a position: conditions at a close, their thresholds as least..most; join several with and",
+        kind=str,
+    )  # fmt: skip
+    n_values: int = _key(4, "thresholds tried of each range, evenly spaced", least=1, most=50)
+    n_exits: int = _key(2, "most exits of one plan, its stop and its parts counting as one each", least=1, most=4)
+    stop: tuple[float, ...] = _key(
+        [25.0, 200.0],
+        "stop.initial of positions without a stop_price, % of the premium; empty: not searched",
+        least=1,
+        kind=float,
+    )
+    fractions: tuple[float, ...] = _key(
+        [0.25, 0.5], "shares of the contracts that a part sells: both ends are tried", least=0.01, most=1
+    )
+    n_rungs: int = _key(2, "most parts before the rest; 0: no scaling out", least=0, most=4)

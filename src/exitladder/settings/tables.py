@@ -21,7 +21,7 @@ from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
 from exitladder.settings.impact import ImpactSettings
 from exitladder.settings.keys import _checked, _key, _one, refuse_secrets
-from exitladder.settings.options import OptionSettings
+from exitladder.settings.options import OptionSearch, OptionSettings
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
 from exitladder.statistics.intervals import Intervals
 
@@ -679,6 +679,7 @@ class Settings:
     account: AccountSettings = field(default_factory=AccountSettings)
     orders: OrderSettings = field(default_factory=OrderSettings)
     options: OptionSettings = field(default_factory=OptionSettings)
+    options_search: OptionSearch = field(default_factory=OptionSearch)
     impact: ImpactSettings = field(default_factory=ImpactSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     promotion: PromotionSettings = field(default_factory=PromotionSettings)

@@ -63,7 +63,7 @@ def options_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
         ("positions", f"{summary['n_trades']:,}: {summary['n_closed']:,} closed, {summary['n_open']:,} open, "
          f"{summary['n_skipped']:,} skipped" + (f" ({skipped})" if skipped else "")),
         ("net P&L", f"{signed(summary['pnl'], 2)}, after costs of {summary['costs']:,.2f}"),
-        ("hedge", _hedge(summary.get("hedge"))),
+        ("hedge", hedge_line(summary.get("hedge"))),
         ("positions that", "; ".join(events)),
         ("unknown", "; ".join(unknown)),
         ("assumed", "; ".join(summary["notes"])),
@@ -78,14 +78,16 @@ def options_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
     )
 
 
-def _hedge(found: Mapping[str, Any] | None) -> str:
-    """Return the trades and the effect of the hedge, empty without one."""
+def hedge_line(found: Mapping[str, Any] | None) -> str:
+    """Return the trades, the effect and the open rest of the hedge; empty without one."""
     if found is None or found["pnl"] is None:
         return ""
     deviations = found["sd_daily"]
     parts = [f"{found['n_trades']:,} trades, {signed(found['pnl'], 2)} after costs of {found['costs']:,.2f}"]
     if deviations is not None:
         parts.append(f"deviation per day {deviations['with']:,.2f}, without it {deviations['without']:,.2f}")
+    if left := {name: units for name, units in found["units"].items() if units}:
+        parts.append(f"open at the end: {', '.join(f'{units:+,g} {name}' for name, units in left.items())}")
     if found["n_unknown"]:
         parts.append(f"{found['n_unknown']:,} closes with an unknown delta: nothing traded")
     return "; ".join(parts)

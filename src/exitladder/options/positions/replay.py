@@ -108,13 +108,13 @@ def replay(
         except SkippedError as reason:
             found[i] = Outcome(trades[i], "skipped", str(reason))
     for i, (position, start) in begun.items():
-        one = _Replay(position, plan, valuer, start, sizes)
+        one = Replay(position, plan, valuer, start, sizes)
         one.path = [] if keeps_path else None
         found[i] = one.run()
     return [found[i] for i in range(len(trades))]
 
 
-class _Replay:
+class Replay:
     """The loop over the quotes of one position."""
 
     def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int, sizes: Sizes) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from exitladder.cli.inputs import load_bars, out_option, path_option, reading_options
+from exitladder.cli.commands.options.files import MarketFiles, read_market
+from exitladder.cli.inputs import out_option, path_option, reading_options
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
-
-if TYPE_CHECKING:
-    from exitladder.bars.bars import BarSet
 
 
 @click.command(
@@ -57,26 +53,19 @@ def backtest(
     a worked example.
     """
     from exitladder.cli.screens.options import options_screen
-    from exitladder.options.market import Events, OptionMarket, read_events, read_settlements
-    from exitladder.options.modelled import no_quotes, read_volatilities, with_modelled_quotes
+    from exitladder.options.modelled import read_volatilities, with_modelled_quotes
     from exitladder.options.positions.trades import read_option_trades
-    from exitladder.options.quote_files import read_quotes
     from exitladder.pipelines.options.backtest import backtest_options
     from exitladder.pipelines.options.notes import data_notes
     from exitladder.plans.file import read_ladder
 
     if (quotes is None) == (volatility is None):
         raise click.UsageError("Give either --quotes FILE or --volatility FILE.")
-    options, how = session.settings.options, session.settings.data.conventions
+    how = session.settings.data.conventions
     ladder = read_ladder(plan)
-    market = OptionMarket(
-        quotes=no_quotes() if quotes is None else read_quotes(quotes, symbol=underlying, conventions=how),
-        bars=None if bars is None else _as_traded(session, bars, repair, interval),
-        settings=options,
-        events=Events() if actions is None else read_events(actions, how),
-        settlements={} if settlements is None else read_settlements(settlements, underlying, how),
-    )
-    known = read_option_trades(trades, options, how)
+    files = MarketFiles(quotes, bars, actions, settlements, underlying)
+    market = read_market(session, files, repair, interval)
+    known = read_option_trades(trades, session.settings.options, how)
     volatilities = None if volatility is None else read_volatilities(volatility, underlying, how)
     if volatilities is not None:
         with session.progress.stage("quotes by the model", 1):
@@ -88,14 +77,3 @@ def backtest(
         session.write(options_screen(result.summary, str(out), width_of(session.stdout)))
         return
     session.emit({"out": str(out), **result.summary})
-
-
-def _as_traded(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
-    """Return bars as traded, since strikes are at prices as traded."""
-    from exitladder.errors import SettingsError
-
-    data = session.settings.data
-    if data.adjust == "adj_close":
-        raise SettingsError("Strikes are at prices as traded, but data.adjust is adj_close. Set data.adjust=none.")
-    session = replace(session, settings=replace(session.settings, data=replace(data, adjust="none")))
-    return load_bars(session, path, repair, interval)

@@ -1,0 +1,1 @@
+"""Tuning of plans on options: walk-forward over the entries, choice, recommendation, files."""
