@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
@@ -41,7 +42,7 @@ from exitladder.pipelines.tune import TuneResult, tune
 from exitladder.pipelines.tuning.policies import CLASSIC, OWN_EXITS
 from exitladder.pipelines.tuning.recommendation.sizes import why_not_compared
 from exitladder.pipelines.tuning.recommendation.without_adds import refuse_adds_with, searches_adds
-from exitladder.pipelines.tuning.tuned import Tuned, held_at_the_end
+from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.file import ladder_to_toml, read_ladder
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.limits import refuse_limits
@@ -191,7 +192,8 @@ def run(
     sources = _sources(tuned.tuned, trades, ladder, out)
     comparison = renamed(compare(list(sources), settings, parts, bars=bars, trades=trades), sources)
     parts = parts.next("advise on open trades")
-    n_open = _advise(bars, trades, tuned.tuned, settings, out, model, links_between(plan=_is_plan(ladder)), parts)
+    links_of_pages = links_between(plan=_is_plan(ladder))
+    n_open = _advise(bars, trades, tested["recommended"], settings, out, model, links_of_pages, parts)
     parts = parts.next("pages")
     steps = _steps(trained, tuned, tested, comparison, n_open)
     page = _write_pages(out, steps, comparison, command, parts)
@@ -325,17 +327,18 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
 def _advise(
     bars: BarSet,
     trades: Trades,
-    tuned: Tuned,
+    recommended: BacktestResult,
     settings: Settings,
     out: Path,
     model: str | None,
     links: Sequence[PageLink],
     progress: Progress,
 ) -> int:
-    """Write the advice on open trades; of entries without any exit, those that the walk-forward still holds count."""
+    """Write the advice on open trades; of entries without any exit, those that the recommended exit still holds."""
     how: Management = TODAY
     if trades.is_open.all():
-        trades, how = held_at_the_end(tuned.placed.trades, tuned), REPLAY
+        held = recommended.trades.loc[recommended.trades["status"] == "open", "trade_id"].astype(str)
+        trades, how = trades.take(np.flatnonzero(np.isin(trades.trade_id.astype(str), held))), REPLAY
     plan = read_ladder(out / "tuned" / "recommended.toml")
     if not plan.adds:  # the orders of a position cover all that is held, however it was built
         settings = settings.with_values({"data": {"several_entries": "last"}})

@@ -193,6 +193,8 @@ def score(
             f"The equity of the account serves the limits of a plan, but '{plan.name}' has none. Leave --equity out."
         )
     ladder = without_size_rule(plan.alone)  # an open trade has its quantity
+    if plan.shares_account:  # in a book the account is liquidated, not the position (B5)
+        ladder = replace(ladder, execution=replace(ladder.execution, leverage=0.0))
     seen = bars if moment is None else bars.until(moment)
     if finer is not None and moment is not None:
         finer = finer.until(moment)

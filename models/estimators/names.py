@@ -124,6 +124,8 @@ def check_estimator(estimator: Any, kind: Kind) -> Any:
 
 
 def _made(node: ast.AST, key: str) -> Any:
+    # the class first: what is said of brackets holds for allowed ones only
+    made = _class(_dotted(node.func if isinstance(node, ast.Call) else node), key)
     if isinstance(node, ast.Call):
         name = _dotted(node.func)
         if node.args or any(word.arg is None for word in node.keywords):
@@ -131,7 +133,6 @@ def _made(node: ast.AST, key: str) -> Any:
         parameters = {str(word.arg): _value(word.value, key) for word in node.keywords}
     else:
         name, parameters = _dotted(node), {}
-    made = _class(name, key)
     known = inspect.signature(made).parameters
     for parameter in parameters:
         if parameter not in known:
@@ -172,9 +173,12 @@ def _class(name: str, key: str) -> type[Any]:
             if is_public and inspect.isclass(found) and issubclass(found, BaseEstimator):
                 return found
     shown = name or "this"
+    allowed = ", ".join(place.removeprefix("sklearn.") for place in MODULES)
+    example = next(_EXAMPLES[kind] for kind, setting in _KEYS.items() if setting == key)
     raise SettingsError(
-        f"{key} must name a class of scikit-learn, but {shown} is none. Write {_EXAMPLES['classifier']}; an estimator "
-        "of another package can be given from Python: exitladder.train(..., estimator=...)."
+        f"{key} must name a class of scikit-learn, but {shown} is none. Allowed are the estimators of these modules of "
+        f"sklearn: {allowed}; nothing else is imported or called. Write {example}. An estimator of another package can "
+        "be given from Python: exitladder.train(..., estimator=...)."
     )
 
 

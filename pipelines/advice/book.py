@@ -1,4 +1,4 @@
-"""The reductions that a book orders for the next open, as orders of each open trade."""
+"""What a book sells and buys at the next open, as orders of each open trade."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from exitladder.execution.book.tonight import (
     Tonight,
     tonight,
 )
+from exitladder.pipelines.advice.adds.happened import entries_of, held_average
+from exitladder.pipelines.advice.adds.sets import NO_ADDS, TARGET_ADD
 from exitladder.pipelines.advice.orders import Order, closing_side, without_noise
 from exitladder.pipelines.advice.rows.columns import LIMIT_COLUMNS
 from exitladder.pipelines.advice.rows.followed import Followed
 from exitladder.pipelines.advice.rows.quantities import quantity_held
 from exitladder.pipelines.inputs.job import Job
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.resting_adds import AddOrder, StandingAdds
 
 __all__ = ["DAILY_LOSS", "LIMIT", "MARGIN_CALL", "TARGET", "AccountNow", "BookTonight", "check_account"]
 
@@ -64,12 +67,13 @@ def check_account(plan: Ladder, account: AccountNow | None) -> AccountNow:
     Raises
     ------
     LadderError
-        If the plan also adds to positions, or a number is missing or impossible.
+        If the files do not tell the state of a plan's adds, or a number is missing or impossible.
     """
-    if plan.adds:
+    if plan.adds and (plan.add_rules.after_exit or any(add.stop is not None for add in plan.adds)):
+        key = "add_rules.after_exit" if plan.add_rules.after_exit else "adds.stop"
         raise LadderError(
-            f"score cannot yet follow a plan with [[adds]] and limits or a book, but '{plan.name}' has both. Use "
-            "`exitladder backtest` for it, or leave one of them out."
+            f"score cannot follow '{plan.name}', which has [[adds]] with {key} and limits or a book: no file tells "
+            "which adds a limit has withdrawn. Use `exitladder backtest` for it, or leave one of them out."
         )
     if account is None or not (np.isfinite(account.equity)):
         if plan.book.equity is None:
@@ -96,7 +100,7 @@ def check_account(plan: Ladder, account: AccountNow | None) -> AccountNow:
 def with_reductions(
     job: Job, book: BookTonight, followed: Sequence[Followed], assume: str
 ) -> tuple[list[Followed], list[dict[str, Any]]]:
-    """Return open trades with what their book sells at the next open.
+    """Return open trades with what their book sells and buys at the next open.
 
     Parameters
     ----------
@@ -110,7 +114,7 @@ def with_reductions(
     Returns
     -------
     followed : list of Followed
-        With an order more.
+        With the order of a reduction or a purchase, and without adds that are withdrawn.
     more : list of dict
         Of each trade: its columns ``LIMIT_COLUMNS``, and ``reasons`` and ``warnings`` to add.
     """
@@ -120,13 +124,15 @@ def with_reductions(
         [(one.done, one.k) for one in followed],
         units,
         is_complete=book.is_complete and bool(np.isfinite(units).all()),
+        leaving=np.array([_sold_by_itself(one) for one in followed]),
+        averages=np.array([_averages(one, book.plan) for one in followed]),
     )
     before = _held_before(followed)
     found = tonight(book.plan, held, job.signals([book.plan]), book.account, before)
     kind: Literal["limits", "target"] = "limits" if book.plan.target is None else "target"
     done = [
-        _with_order(_of_all(replace(one, of_book=kind), float(held)), found)
-        for one, held in zip(followed, units, strict=True)
+        _with_order(_of_all(replace(one, of_book=kind), float(units[k])), found, float(held.averages[k, 0]))
+        for k, one in enumerate(followed)
     ]
     return done, [_columns(i, found) for i in range(len(followed))]
 
@@ -164,13 +170,35 @@ def _of_all(one: Followed, held: float) -> Followed:
     return replace(one, standing=standing)
 
 
-def _with_order(one: Followed, found: Tonight) -> Followed:
-    """Return a trade with the order of its reduction, less what its own orders sell at the open (B9)."""
-    sale = found.reductions.get(one.i)
-    if sale is None or one.state is None or one.status == "closed" or one.begins_later:
+def _sold_by_itself(one: Followed) -> float:
+    """Return the quantity that a trade's own orders sell at the next open."""
+    return float(sum(order.quantity for order in one.standing if order.type == "market"))
+
+
+def _averages(one: Followed, plan: Ladder) -> tuple[float, float]:
+    """Return the average price of all entries and of the quantity held, if the fills show that a target has bought."""
+    trades, i = one.placed.trades, one.i
+    entries = entries_of(trades, i) if plan.target is not None else None
+    if entries is None or len(entries.price) < 2:
+        return float("nan"), float("nan")
+    return float(np.average(entries.price, weights=entries.quantity)), held_average(trades, i)
+
+
+def _with_order(one: Followed, found: Tonight, average: float) -> Followed:
+    """Return a trade with the order of its reduction, less what its own orders sell at the open (B9), or purchase."""
+    if one.i in found.without_adds:
+        one = replace(one, adds=NO_ADDS)
+    if np.isfinite(average) and one.state is not None:
+        one = replace(one, state={**one.state, "average_entry": average})
+    sale, purchase = found.reductions.get(one.i), found.purchases.get(one.i)
+    if one.state is None or one.status == "closed" or one.begins_later:
         return one
-    sold = sum(order.quantity for order in one.standing if order.type == "market")
-    left = without_noise(sale.quantity - sold)
+    if purchase is not None:
+        bought = AddOrder(TARGET_ADD, "market", purchase.quantity, float("nan"), one.price, None)
+        return replace(one, adds=StandingAdds((bought,)))
+    if sale is None:
+        return one
+    left = without_noise(sale.quantity - _sold_by_itself(one))
     if left <= 0:
         return one
     order = Order("market", closing_side(one.side), left, None, None, sale.order)
@@ -181,8 +209,9 @@ def _columns(i: int, found: Tonight) -> dict[str, Any]:
     sale = found.reductions.get(i)
     both: dict[str, Mapping[int, list[str]]] = {"limits_held": found.held, "limits_fired": found.fired}
     names = {column: [*of.get(i, []), *of.get(-1, [])] for column, of in both.items()}
+    bought = [found.purchases[i].reason] if i in found.purchases else []
     return {
         **{column: names[column] for column in LIMIT_COLUMNS},
-        "reasons": list(sale.reasons) if sale is not None else [],
+        "reasons": [*(sale.reasons if sale is not None else ()), *bought],
         "warnings": list(found.notes),
     }

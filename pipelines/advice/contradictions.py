@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from exitladder.bars.bars import BarSet
-from exitladder.clock import stamp_text
+from exitladder.clock import close_text, stamp_text
 from exitladder.pipelines.advice.wording.sentences import number, price_text
 from exitladder.pipelines.advice.working.identity import entered_at
 from exitladder.pipelines.advice.working.orders import is_near
@@ -50,8 +52,26 @@ def why_contradicted(
         Rule, values and cure.
     """
     earlier = previous or {}
-    bought = "" if ladder.target is not None else _bought(trades, i, earlier, assume)  # a target says what it would buy
-    return bought or _entered_again(trades, i, earlier, ladder) or _split_stop(trades, i, earlier, bars, ladder)
+    return (
+        _is_later(trades, i, earlier, bars)
+        or _bought(trades, i, earlier, assume)
+        or _entered_again(trades, i, earlier, ladder)
+        or _split_stop(trades, i, earlier, bars, ladder)
+    )
+
+
+def _is_later(trades: Trades, i: int, previous: Mapping[str, Any], bars: BarSet) -> str:
+    """Return that the earlier scores know a bar that comes after the last one here."""
+    asof = pd.to_datetime(str(previous.get("asof") or ""), utc=True, errors="coerce")
+    symbol = str(trades.symbol[i])
+    last = int(bars.close_time[bars.start[bars.symbols.index(symbol) + 1] - 1])
+    if pd.isna(asof) or asof.as_unit("ns").value <= last:
+        return ""
+    return (
+        f"--previous must be of an earlier evening, but its row is of {close_text(asof.as_unit('ns').value)} and the "
+        f"last bar of {symbol} here closed on {close_text(last)}. Update the bars, or name the output of an evening "
+        "before it."
+    )
 
 
 def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) -> str:
@@ -78,7 +98,7 @@ def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) ->
 
 def _entered_again(trades: Trades, i: int, previous: Mapping[str, Any], ladder: Ladder) -> str:
     """Return that a position was entered again since earlier scores, which a ladder without adds has no rule for."""
-    if ladder.adds or entered_at(previous) in (None, int(trades.entry_time[i])):
+    if ladder.buys_more or entered_at(previous) in (None, int(trades.entry_time[i])):
         return ""
     return (
         f"The fills entered the position again at {stamp_text(int(trades.entry_time[i]))}, after the earlier output, "

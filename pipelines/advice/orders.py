@@ -40,7 +40,8 @@ class Order:
     replaces : str or None
         Id of the order that this one replaces.
     add : int or None
-        Number of the add, from 1, of an order that adds to the position; None for all others.
+        Number of the add, from 1, of an order that adds to the position, 0 of a purchase for a volatility target; None
+        for all others.
     do : {"place", "replace", "leave"}
         Whether it is not in the market yet, takes the place of an order that is, or is in the market already.
     was_price, was_quantity : float or None

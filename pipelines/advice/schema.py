@@ -31,15 +31,15 @@ _ORDER = {
         "time_in_force": {"enum": ["gtc", "day", "opg"]},
         "hours": {"enum": ["regular", "extended"]},
         "replaces": _NAME,
-        "add": {"type": "integer", "minimum": 1},
+        "add": {"type": "integer", "minimum": 0},
         "do": {"enum": ["place", "replace", "leave"]},
         "was_price": _NUMBER,
         "was_quantity": {"type": "number", "exclusiveMinimum": 0},
         "was_oco": {"type": "string"},
     },
-    # only an order of kind add adds to the position
+    # only an order of kind add, or one to buy of kind target (add 0), adds to the position
     "if": {"required": ["add"]},
-    "then": {"properties": {"reduce_only": {"const": False}, "kind": {"const": "add"}}},
+    "then": {"properties": {"reduce_only": {"const": False}, "kind": {"enum": ["add", "target"]}}},
     "else": {"properties": {"reduce_only": {"const": True}}},
 }
 _WORKING = {
@@ -55,7 +55,7 @@ _WORKING = {
         "id": _TEXT,
         "oco": _NAME,
         "rung": _INTEGER,
-        "add": {"type": "integer", "minimum": 1},
+        "add": {"type": "integer", "minimum": 0},
         "time_in_force": {"enum": ["gtc", "day", "opg", ""]},
         "do": {"enum": ["leave", "replace", "cancel"]},
     },

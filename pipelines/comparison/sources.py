@@ -200,7 +200,8 @@ def simulated_source(name: str, data: Any, settings: Settings, progress: Progres
     """
     bars, trades = data[0], placed_at_entries(data[1], settings)
     ladder = base_ladder(settings) if name in OWN else read_plan(Path(name))
-    refuse_limits(ladder, "compare")
+    cure = "Run `exitladder backtest` with each ladder, and compare their folders: these hold the accounts of books."
+    refuse_limits(ladder, f"A comparison of ladder files, such as '{name}',", cure)
     check_price_targets(ladder, trades)
     model = _model_of(ladder, name)
     longest = signal_bars(ladder, settings)

@@ -64,8 +64,8 @@ def check_gate(found: Evidence, champion: Evidence | None, gate: PromotionSettin
     checks = [
         Check(
             "gate",
-            f"{gate_fingerprint(now)}, set before the run",
-            "unknown: the run has no [promotion]" if not isinstance(own, Mapping) else gate_fingerprint(own),
+            "as it is now, set before the run",
+            "unknown: the run has no [promotion]" if not isinstance(own, Mapping) else _changed(own, now),
             isinstance(own, Mapping) and dict(own) == now,
         )
     ]
@@ -95,6 +95,15 @@ def check_gate(found: Evidence, champion: Evidence | None, gate: PromotionSettin
         )
     )
     return [*checks, _schema(found, champion, gate)]
+
+
+def _changed(own: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return the keys of a gate that were changed after a run, with both values."""
+    keys = [key for key in dict.fromkeys([*now, *own]) if own.get(key) != now.get(key)]
+    if not keys:
+        return "the same"
+    was, is_now = ({key: some.get(key, "not set") for key in keys} for some in (own, now))
+    return "changed: " + ", ".join(f"{key} was {was[key]} and is {is_now[key]} now" for key in keys)
 
 
 def _schema(found: Evidence, champion: Evidence | None, gate: PromotionSettings) -> Check:

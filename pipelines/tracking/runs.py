@@ -14,7 +14,7 @@ from exitladder.pipelines.tracking.address import StoreAddress, store_address
 from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, quoted
 from exitladder.pipelines.tracking.page.logged_models import DATA, RUN_TAG
-from exitladder.pipelines.tracking.record import pending, read_record, read_records, run_files
+from exitladder.pipelines.tracking.record import RECORD, pending, read_record, read_records, read_values, run_files
 from exitladder.runtime.processes import is_gone
 
 if TYPE_CHECKING:
@@ -40,14 +40,30 @@ class RunRecord:
 
 
 def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
-    """Return a run by its id, or the newest run of that name.
+    """Return a run by its id or by its output folder, if that holds the id, or the newest run of that name.
 
     Raises
     ------
     TrackingError
-        If the store or the run does not exist.
+        If the store or the run does not exist, or a folder does not name its run.
     """
     address = store_address(store)
+    if ref and Path(ref).is_dir():
+        found_id = _id_in(Path(ref))
+        if found_id:
+            return _find(found_id, address)
+        try:  # a run may have the name of a folder
+            return _find(ref, address)
+        except TrackingError as cause:
+            raise TrackingError(
+                f"A folder stands for its run if it holds {RECORD} with a run_id, as that of `exitladder tune` does, "
+                f"but '{ref}' does not, and no run has this name. Give the run id, which `exitladder track` lists."
+            ) from cause
+    return _find(ref, address)
+
+
+def _find(ref: str, address: StoreAddress) -> RunRecord:
+    """Return a run by its id, or the newest run of that name."""
     is_id = bool(_RUN_ID.fullmatch(ref))
     if is_id and (of_id := read_record(address.home, ref)) is not None:
         return _of_record(address, of_id)
@@ -67,6 +83,12 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     if found is None:
         raise TrackingError(f"There is no run '{ref}' in the store '{address}'.")
     return found
+
+
+def _id_in(folder: Path) -> str:
+    """Return the run id that a folder holds in its run.json, empty if it holds none."""
+    run_id = (read_values(folder / RECORD) or {}).get("run_id")
+    return run_id if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id) else ""
 
 
 def _in_store(ref: str, address: StoreAddress, recorded: list[str], *, is_id: bool) -> RunRecord:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import re
 import sqlite3
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests.importers.files import freqtrade_base, freqtrade_trade
 from exitladder.errors import InputFileError, TradesError
 from exitladder.importers.imports import import_files
 from exitladder.importers.reading import ImportOptions
+from exitladder.trades.fills import read_fills
 
 SCRIPTS = Path(__file__).parent / "programs"
 
@@ -63,6 +66,93 @@ def test_freqtrade_backtest_zip(tmp_path: Path) -> None:
     path.write_text(json.dumps(result))
     with pytest.raises(TradesError, match="one strategy"):
         import_files([path])
+
+
+def _places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a file of JSON."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield (*at, key)
+        yield from _places(value, (*at, key))
+
+
+def _changed(content: Any, at: tuple[Any, ...], *value: Any) -> str:
+    """The content as text with a value in one place, or without that place."""
+    copy = json.loads(json.dumps(content))
+    node = copy
+    for key in at[:-1]:
+        node = node[key]
+    if value:
+        node[at[-1]] = value[0]
+    else:
+        del node[at[-1]]
+    return json.dumps(copy)
+
+
+PYTHON_WORDS = re.compile(
+    "Error|NoneType|object|operand|subscript|iterable|argument|literal|convert|indices|do not fit|delimiter|Expecting"
+)
+
+
+def test_a_damaged_result_of_freqtrade_is_read_or_refused_in_plain_words(tmp_path: Path) -> None:
+    result = {"strategy": {"S1": {"trades": [freqtrade_trade(), freqtrade_trade(pair="ETH/USDT")]}}, "other": 1}
+    # one of each kind of place: the first trade, and its second order
+    places = [at for at in _places(result) if not (at[3:4] == (1,) and len(at) > 4) and at[5:6] not in ((0,), (2,))]
+    values: tuple[Any, ...] = (None, "text", [], ["a"], {}, 5, -1, True, math.inf, "1e999")
+    texts = [_changed(result, at) for at in places]
+    texts += [_changed(result, at, value) for at in places for value in values]
+    whole = json.dumps(result)
+    texts += [whole[:cut] for cut in (0, 1, 5, 20, 100, len(whole) // 2, len(whole) - 1)]
+    texts += ["[]", "{}", "null", "5", '"x"', "[1]", "[[]]", '{"strategy": {"S": []}}', '{"strategy": []}']
+    path, refused = tmp_path / "result.json", 0
+    for text in texts:
+        path.write_text(text)
+        try:
+            import_files([path])
+        except (InputFileError, TradesError) as fault:
+            refused += 1
+            assert not PYTHON_WORDS.search(str(fault)), (str(fault), text[:100])
+            assert "result.json" in str(fault) and len(str(fault)) < 800
+    assert refused > 150
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (("trades",), (), "strategy 'S1' of 'result.json' has no list of trades"),
+        (("trades", 0), (7,), "trade 1 of strategy 'S1' of 'result.json' is 7"),
+        (("trades", 0, "orders", 1, "safe_price"), (), "has safe_price, but order 2 of result.json.*row 2 has not"),
+        (("trades", 0, "orders", 1, "amount"), ("4",), "amount of .*that of order 2 of result.json.*row 2 is '4'"),
+        (("trades", 0, "orders"), (None,), "lists its orders, but result.json.*row 2 has ''"),
+    ],
+)
+def test_what_is_damaged_in_a_result_of_freqtrade_is_named(
+    at: tuple[Any, ...], value: tuple[Any, ...], message: str, tmp_path: Path
+) -> None:
+    result = {"strategy": {"S1": {"trades": [freqtrade_trade(), freqtrade_trade(pair="ETH/USDT")]}}}
+    path = tmp_path / "result.json"
+    path.write_text(_changed(result, ("strategy", "S1", *at), *value))
+    with pytest.raises((InputFileError, TradesError), match=message + ".*Run the backtest again"):
+        import_files([path])
+
+
+def test_a_strategy_by_name_beside_a_list_of_trades_is_no_result_of_freqtrade(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    rows = [{"symbol": "A", "time": "2024-01-02", "side": side, "quantity": 1, "price": 5} for side in ("buy", "sell")]
+    path.write_text(json.dumps({"strategy": "mine", "fills": rows}))
+    assert len(import_files([path]).trades) == 1
+
+
+def test_files_without_a_trade_say_so(tmp_path: Path) -> None:
+    empty, header = tmp_path / "empty.json", tmp_path / "fills.csv"
+    empty.write_text(json.dumps({"strategy": {"S1": {"trades": []}, "S2": {"trades": []}}}))
+    with pytest.raises(InputFileError, match=r"'empty.json' has none: its backtest entered nothing"):
+        import_files([empty])
+    header.write_text("trade_id,time,side,quantity,price\n")
+    with pytest.raises(InputFileError, match=r"'fills.csv' ends with its line of column names.*Export a period"):
+        import_files([header])
+    with pytest.raises(TradesError, match=r"fills.csv has only its line of column names.*leave the file out"):
+        read_fills(header)
 
 
 def test_freqtrade_database(tmp_path: Path) -> None:

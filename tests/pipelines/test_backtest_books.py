@@ -21,7 +21,7 @@ from exitladder.pipelines.pages.account import book_tables
 from exitladder.pipelines.pages.comparison import comparison_html
 from exitladder.pipelines.report import report
 from exitladder.pipelines.tune import tune
-from exitladder.plans.file import ladder_from_mapping, read_ladder
+from exitladder.plans.file import ladder_from_mapping, ladder_to_toml, read_ladder
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import compare_r, holm
@@ -201,6 +201,11 @@ def test_other_commands_refuse_a_book_and_never_ignore_it(
         simulate(result.simulation.placed, plan)
     with pytest.raises(LadderError, match=message):
         tune(bars, some_open, small, ladder=plan, out=tmp_path / "tuned")
+    files = [tmp_path / "first.toml", tmp_path / "second.toml"]
+    for file, ladder in zip(files, (ladder_from_mapping(LADDER), plan), strict=True):
+        file.write_text(ladder_to_toml(ladder))
+    with pytest.raises(LadderError, match=r"second.toml', cannot follow .*Run `exitladder backtest` with each"):
+        compare([str(file) for file in files], small, bars=bars, trades=some_open)
     with pytest.raises(LadderError, match=f"{message}.*`exitladder score` lists every evening"):
         export_ladder(plan, "json")
 

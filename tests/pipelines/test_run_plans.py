@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from exitladder.bars.bars import BarSet
@@ -119,3 +120,19 @@ def test_what_a_run_cannot_do_with_a_plan_is_refused_before_the_training(
         with pytest.raises(LadderError, match=text):
             run(bars, some_open, settings, out=tmp_path / "out", ladder=ladder_from_mapping(table))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_without_any_exit_the_trades_that_the_recommended_exit_holds_are_open(
+    bars: BarSet, trades: Trades, small: Settings, tmp_path: Path
+) -> None:
+    some = trades.take(trades.symbol == "IBM")
+    assert some.is_open.all()
+    ladder = ladder_from_mapping({"name": "slow", "rungs": [], "stop": {"initial": "8ATR", "time": 400}})
+    result = run(BarSet([bars["IBM"]]), some, small.with_values(TINY), out=tmp_path / "result", ladder=ladder)
+    table = pd.read_csv(tmp_path / "result" / "recommended" / "trades.csv", dtype={"trade_id": str})
+    listed = json.loads((tmp_path / "result" / "today.json").read_text(encoding="utf-8"))
+    held = set(table.loc[table["status"] == "open", "trade_id"])
+    assert {row["trade_id"] for row in listed} == held and result.n_open == len(held)
+    # none of them has been closed by the exit whose orders are listed
+    assert not any("would have closed" in row["summary"] for row in listed)

@@ -187,19 +187,36 @@ def test_daily_loss_and_margin_sell_whole_positions(bars: BarSet, three: Trades,
         rest -= worth[name]
     assert called == expected and len(expected) < 3
     assert sold(advice(bars, three, settings, margin, 0.41 * total)) == {}
+    # a position of a book has no liquidation price of its own, which 5 times leverage would put above its stop
+    high = plan(book={"equity": 1e5, "max_open": 9}, execution={"leverage": 5, "maintenance_margin": 0.1})
+    assert (advice(bars, three, settings, high, total)["stop_kind"] == "stop").all()
 
 
-def test_a_target_only_sells(bars: BarSet, three: Trades, settings: Settings) -> None:
+def test_a_target_sells_and_buys_and_says_why(bars: BarSet, three: Trades, settings: Settings) -> None:
     target = {"volatility": 0.05, "measure": "atr", "trade_to": "target", "band": 0.0}
     ladder = plan(target=target, book={"equity": 1e5})
-    rich = advice(bars, three, settings, ladder, 1_000_000.0)
-    assert sold(rich) == {} and any("would buy" in text for text in rich.loc["IBM", "warnings"])
-    found = sold(advice(bars, three, settings, ladder, 1_000.0))
     last = {symbol: int(bars.start[k + 1]) - 1 for k, symbol in enumerate(bars.symbols)}
     atr = atr_of_set(bars, ladder.atr_window)
+    found = sold(advice(bars, three, settings, ladder, 1_000.0))
     expected = {name: held - np.floor(1_000 * 0.05 / atr[last[name]]) for name, held in HELD.items()}
     assert found == {name: ("target", quantity) for name, quantity in expected.items() if quantity > 0}
     assert len(found) >= 2
+    # rich: bought in the order of the file, as far as the equity less what is held allows
+    frame = advice(bars, three, settings, ladder, 150_000.0)
+    free, expected = 150_000.0 - sum(values(bars).values()), {}
+    for name, held in HELD.items():
+        price = float(bars[name].close[-1])
+        wanted = 150_000 * 0.05 / atr[last[name]] * price - held * price
+        expected[name] = ("target", float(np.floor(min(wanted, free) / price)))
+        free -= expected[name][1] * price
+    assert sold(frame) == {name: order for name, order in expected.items() if order[1] > 0} and free > 0
+    assert (frame.loc["AAPL", "action"], frame.loc["AAPL", "urgency"]) == ("add", "add")
+    assert any("less than its volatility target (atr volatility 0.0" in text for text in frame.loc["AAPL", "reasons"])
+    assert "more at the open: the position carries less than its volatility target" in frame.loc["AAPL", "summary"]
+    assert f"buy {expected['AAPL'][1]:g} at market (target)" in score_screen(frame.reset_index(), 80)
+    blank = replace(three, quantity_open=np.array([100.0, np.nan, 200.0]))
+    unknown = advice(bars, blank, settings, ladder, 150_000.0)
+    assert not sold(unknown) and any("buys nothing" in text for text in unknown.loc["AAPL", "warnings"])
 
 
 def test_what_no_file_states_is_asked_for_and_what_is_unknown_is_said(

@@ -98,7 +98,7 @@ class StudyStore:
         ----------
         name : str
         plan : StudyPlan
-            An existing study keeps its own `ahead`.
+            An existing study keeps its own `ahead`, and goes on to more trials if the plan has more.
 
         Returns
         -------
@@ -107,7 +107,8 @@ class StudyStore:
         Raises
         ------
         ModelError
-            If the study of that name is of other data or settings, another space, or another version of exitladder.
+            If the study of that name is of other data or settings, another space, another version of exitladder, or
+            more trials, or if it is given more while another process searches.
 
         Warns
         -----
@@ -129,7 +130,10 @@ class StudyStore:
                 study_id = self._make(connection, name, plan, token)
             else:
                 study_id, kept = found
-                token, plan = kept["token"], _same(name, kept, plan, self.url)
+                token, wanted = kept["token"], plan.search.n_trials
+                plan = _same(name, kept, plan, self.url)
+                if wanted > plan.search.n_trials:
+                    plan = self._with_more(connection, name, study_id, kept, wanted)
         if earlier:
             warnings.warn(
                 f"{self.url} has studies of this search made by another version of exitladder, which may score ladders "
@@ -226,6 +230,41 @@ class StudyStore:
                 v=json.dumps(value),
             )
         return study_id
+
+    def _with_more(self, connection: Any, name: str, study_id: int, kept: dict[str, Any], n_trials: int) -> StudyPlan:
+        """Give a study more trials; a last batch that is not full is evaluated again, as part of a full one."""
+        run, token, old = self.database.run, kept["token"], _plan_of(kept)
+        claims = run(
+            connection,
+            f"select worker, abs(claimed_at - {self.database.now}) < :lease from exitladder_batches "
+            "where study = :t and payload is null",
+            t=token,
+            lease=self.lease_seconds,
+        )
+        if any(is_held and not _is_gone(worker) for worker, is_held in claims):
+            raise ModelError(
+                f"Study '{name}' in {self.url} must not be searched while it is given more trials, but another process "
+                f"holds a batch of it. Wait until that one is done, or give it {old.search.n_trials:,} trials "
+                "(tuning.n_trials)."
+            )
+        last = old.search.n_batches
+        if old.size_of(last) < old.search.batch_size:
+            run(connection, "delete from exitladder_batches where study = :t and batch = :b", t=token, b=last)
+            numbered = "study_id = :s and number >= :n"
+            first = old.first_trial(last)
+            for table in _OF_TRIALS:
+                trials = f"select trial_id from trials where {numbered}"
+                run(connection, f"delete from {table} where trial_id in ({trials})", s=study_id, n=first)
+            run(connection, f"delete from trials where {numbered}", s=study_id, n=first)
+        more = {**kept, "search": {**kept["search"], "n_trials": n_trials}}
+        run(
+            connection,
+            "update study_user_attributes set value_json = :v where study_id = :s and key = :k",
+            v=json.dumps(more),
+            s=study_id,
+            k=_PLAN_KEY,
+        )
+        return _plan_of(more)
 
     def _delete(self, connection: Any, study_id: int, token: str) -> None:
         run = self.database.run
@@ -394,13 +433,22 @@ def _is_gone(worker: str) -> bool:
 
 
 def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> StudyPlan:
-    """Return the plan of an existing study, if it is of the same search."""
+    """Return the plan of an existing study, if it is of the same search; it may have fewer trials."""
     wanted = json.loads(json.dumps(asdict(plan)))
-    differ = [
+    has_more = plan.search.n_trials >= kept["search"]["n_trials"]
+    searched = [key for key in wanted["search"] if not (key == "n_trials" and has_more)]
+    found = [
         *(key for key in wanted["identity"] if kept["identity"].get(key) != wanted["identity"][key]),
-        *(key for key in wanted["search"] if kept["search"].get(key) != wanted["search"][key]),
+        *(key for key in searched if kept["search"].get(key) != wanted["search"][key]),
         *(key for key in ("n_warm", "objectives", "constraints") if kept.get(key) != wanted[key]),
     ]
+    differ = list(dict.fromkeys(found))  # objectives are part of the identity too
+    if differ == ["n_trials"]:
+        raise ModelError(
+            f"Study '{name}' in {url} may be given more trials, but not fewer: it has {kept['search']['n_trials']:,}, "
+            f"and tuning.n_trials is {plan.search.n_trials:,}. Raise that, give another name (tuning.study), or start "
+            "again with --fresh, which deletes this study."
+        )
     if "program" in differ:
         raise ModelError(
             f"Study '{name}' in {url} must be made by this version of exitladder to be continued, but was made by "

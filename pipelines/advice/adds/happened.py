@@ -123,8 +123,34 @@ def entries_of(trades: Trades, i: int) -> Entries | None:
     return Entries(price, quantity, moment, float(fills.quantity[part][~bought].sum()))
 
 
+def held_average(trades: Trades, i: int) -> float:
+    """Return the average price of what a trade's fills leave; a sale does not change it.
+
+    Parameters
+    ----------
+    trades : Trades
+        With fills.
+    i : int
+        Position of the trade.
+
+    Returns
+    -------
+    float
+        NaN if nothing was bought.
+    """
+    assert trades.fills is not None
+    part = slice(int(trades.fills.start[i]), int(trades.fills.start[i + 1]))
+    held, average = 0.0, np.nan
+    columns = (trades.fills.is_entry[part], trades.fills.price[part], trades.fills.quantity[part])
+    for is_entry, price, quantity in zip(*(column.tolist() for column in columns), strict=True):
+        if is_entry:
+            average = price if held <= 0 else (held * average + quantity * price) / (held + quantity)
+        held = max(0.0, held + (quantity if is_entry else -quantity))
+    return float(average)
+
+
 def as_the_plan_enters(trades: Trades, ladder: Ladder) -> Trades:
-    """Return trades built by several fills as a plan with adds sees them: entered by the first fill.
+    """Return trades built by several fills as a plan that adds or follows a target sees them: entered by the first.
 
     Parameters
     ----------
@@ -135,9 +161,9 @@ def as_the_plan_enters(trades: Trades, ladder: Ladder) -> Trades:
     Returns
     -------
     Trades
-        With the stop of the file. The same under a ladder without adds.
+        With the stop of the file. The same under a ladder that buys nothing more.
     """
-    if not ladder.adds or trades.fills is None or trades.n_entries is None:
+    if not ladder.buys_more or trades.fills is None or trades.n_entries is None:
         return trades
     entered = from_first_entry(trades)
     is_first = (trades.n_entries > 1) & (np.diff(trades.fills.start) > 0)

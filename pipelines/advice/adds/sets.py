@@ -18,6 +18,8 @@ from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Ven
 from exitladder.plans.resting_adds import AddOrder, StandingAdds
 
 NO_ADDS = StandingAdds()
+# number of the purchase that a volatility target orders, beside those of the plan's adds
+TARGET_ADD = 0
 _SLACK = 1e-9
 
 
@@ -94,7 +96,8 @@ class _Written:
         venue = self.terms.venue
         kept = [add._replace(quantity=venue.whole(add.quantity)) for add in adds.orders]
         for add in [add for add in kept if not venue.is_order(add.quantity)]:
-            self.notes.append(f"Add {add.number} is below the smallest order of {venue.min_quantity:g}: not placed.")
+            named = "The target's purchase" if add.number == TARGET_ADD else f"Add {add.number}"
+            self.notes.append(f"{named} is below the smallest order of {venue.min_quantity:g}: not placed.")
         kept = [add for add in kept if venue.is_order(add.quantity)]
         now = [add for add in kept if add.after is None]
         market = [add for add in now if add.type == "market"]
@@ -149,7 +152,8 @@ class _Written:
         """Return the order of an add; a stop that the last price has passed is a market order."""
         side, last, venue = self.terms.side, self.terms.last, self.terms.venue
         kind, price = add.type, None if add.type == "market" else float(venue.price(add.price, -side))
-        name = f"add-{add.number}" if part == 1 else f"add-{add.number} part {part}"
+        why = "target" if add.number == TARGET_ADD else "add"
+        name = why if why == "target" else f"add-{add.number}" if part == 1 else f"add-{add.number} part {part}"
         if price is not None and add.after is None and kind == "stop" and side * price <= side * last:
             self._note(f"Add {add.number} at {price:.10g} is beyond the last price {last:.10g}: at market.")
             kind, price = "market", None
@@ -164,7 +168,7 @@ class _Written:
         force = venue.at_open if price is None else venue.time_in_force
         hours = venue.hours if kind == "limit" else "regular"
         return Order(
-            kind, opening_side(side), without_noise(quantity), price, None, "add", name, None, False, force, hours,
+            kind, opening_side(side), without_noise(quantity), price, None, why, name, None, False, force, hours,
             add=add.number,
         )  # fmt: skip
 

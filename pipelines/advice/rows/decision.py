@@ -69,7 +69,7 @@ def decide(
             text = f"{market.fills[0]} If it did, the trade is closed; if not, {text[0].lower()}{text[1:]}"
     again = _to_send_again(followed, held, advice, market)
     others = [fill for fill in market.fills if fill not in again]
-    if advice.action in (EXIT, REDUCE) and others:
+    if advice.action in (EXIT, REDUCE, ADD) and others:
         text = f"{' '.join(others[:_MOST_FILLS])} If not, {text[0].lower()}{text[1:]}"
     if again:
         text = " ".join([*again.values(), text])

@@ -27,6 +27,7 @@ _DUE = {
     "daily_loss": "the daily loss of the book is reached",
     "margin_call": "the account is below its maintenance margin",
 }
+_LESS = "the position carries less than its volatility target"
 _SERIES = {"exhaustion": "the model's exhaustion probability", "hold_value_r": "the model's value of holding"}
 # the state of the trade, and the rank of the model: name and unit
 _STATES = {
@@ -154,14 +155,19 @@ def sentence(holding: Holding, advice: Advice, ladder: Ladder, row: Mapping[str,
     """
     sell = "Sell" if holding.side > 0 else "Buy back"
     market = [order for order in advice.orders if order.type == "market" and not order.is_add]
-    bought = sum(order.quantity for order in advice.orders if order.type == "market" and order.is_add)
+    adds = [order for order in advice.orders if order.type == "market" and order.is_add]
+    bought = sum(order.quantity for order in adds)
     if bought and not market:
         buy = "Buy" if holding.side > 0 else "Sell"
+        why = f": {_LESS}" if any(order.kind == "target" for order in adds) else ""
         covers = "" if math.isnan(advice.stop_price) else f" Stop of all: {number(advice.stop_price)}."
-        return f"{buy} {number(bought)} more at the open.{covers}"
+        return f"{buy} {number(bought)} more at the open{why}.{covers}"
     if market:
         why = _why(market[0].kind, market[0].rung, advice, ladder, row)
-        return f"{sell} {number(advice.quantity)} at the open: {why}.{_stop_of_the_rest(holding, advice, moved_from)}"
+        is_target = any(order.kind == "target" for order in adds)
+        also = f" {'Buy' if holding.side > 0 else 'Sell'} {number(bought)} there too: {_LESS}." if is_target else ""
+        rest = _stop_of_the_rest(holding, advice, moved_from)
+        return f"{sell} {number(advice.quantity)} at the open: {why}.{also}{rest}"
     at_close = [order for order in advice.orders if order.type == "market_on_close"]
     if at_close:
         quantity = sum(order.quantity for order in at_close)

@@ -101,7 +101,7 @@ def _missing(followed: Followed, rest: Rest) -> dict[str, tuple[str, float]]:
     return {
         _at_market_text(order, symbol): (kinds.get(order.id, ""), rest.missing.get(order.id, 0.0))
         for order, _ in rest.reached
-        if order.price is None
+        if order.price is None and order.add is None
     }
 
 

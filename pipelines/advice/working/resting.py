@@ -65,7 +65,10 @@ def carried(previous: Mapping[str, Any] | None) -> dict[str, Any]:
     if not previous:
         return {}
     kept: dict[str, Any] = {name: previous[name] for name in _KEPT if previous.get(name)}
-    working = [Working.from_earlier(order) for order in after(previous) if order.get("type") in ("stop", "limit")]
+    working = [
+        Working.from_earlier(order) for order in after(previous)
+        if order.get("type") in ("stop", "limit") or order.get("add") is not None
+    ]  # fmt: skip
     stop = previous.get("stop_price")
     if stop is not None:
         kept |= {"stop_price": float(stop), "stop_before": float(stop)}
@@ -160,6 +163,7 @@ class _Follow:
     def __init__(self, followed: Followed, since: Since, orders: Sequence[Working]) -> None:
         self.followed, self.since = followed, since
         self.market = [order for order in orders if order.price is None and order.add is None]
+        self.bought = [order for order in orders if order.price is None and order.add is not None and since.n_bars]
         resting = [order for order in orders if order.price is not None or (order.add is not None and not since.n_bars)]
         if since.n_bars:
             resting = [order for order in resting if order.type in ("stop", "limit")]
@@ -173,6 +177,7 @@ class _Follow:
         done = set() if self.followed.happened is None else set(self.followed.happened.done)
         found = Rest()
         bought = sum(self._added(number, found) for number in sorted(done)) if self.since.n_bars else 0.0
+        bought += sum(self._at_open(order, held, found) for order in self.bought)
         before = self.previous.get("quantity_open")
         is_known = before is not None and math.isfinite(before) and math.isfinite(held)
         dropped = max(0.0, float(before) + bought - held) if before is not None and is_known else 0.0
@@ -218,12 +223,60 @@ class _Follow:
             self.orders[keys[0]] = replace(self.orders[keys[0]], quantity=rest)
         names = {self.orders[key].id for key in keys}
         found.doubtful_adds += [self.orders.pop(key) for key in sorted(doubted)]
-        found.doubtful_adds += [
+        found.doubtful_adds += self._placed_after(names)
+        return bought
+
+    def _placed_after(self, names: Collection[str]) -> list[Working]:
+        """Return the orders that follow the fill of one of these."""
+        return [
             Working.from_earlier(order) for change in self.previous.get("replacements") or []
             if isinstance(change, Mapping) and change.get("after") in names
             for order in change.get("place") or []
         ]  # fmt: skip
-        return bought
+
+    def _at_open(self, order: Working, held: float, found: Rest) -> float:
+        """Return how much of a purchase at market has filled; its stop is then in the market."""
+        happened = self.followed.happened
+        if happened is not None:
+            # one that has not filled is remarked on with the adds
+            if order.add not in happened.done:
+                return 0.0
+            filled = min(order.quantity, happened.bought.get(order.add, order.quantity))
+        else:
+            filled = self._filled(order.quantity, held)
+        if filled >= order.quantity * (1 - _SLACK):
+            self._follow(order.id, -1)
+            return filled
+        if filled > 0:
+            found.doubtful_adds += self._placed_after({order.id})
+        if happened is None:
+            found.reached.append((order, None))
+        return filled
+
+    def _filled(self, quantity: float, held: float) -> float:
+        """Return how much of a purchase for the target has filled, by the fills since then, or by the quantity held."""
+        trades, i = self.followed.placed.trades, self.followed.i
+        if trades.fills is not None and trades.fills.start[i + 1] > trades.fills.start[i]:
+            part = slice(int(trades.fills.start[i]), int(trades.fills.start[i + 1]))
+            is_new = trades.fills.is_entry[part] & (trades.fills.time[part] >= self.since.time[0])
+            return min(quantity, float(trades.fills.quantity[part][is_new].sum()))
+        before = self.previous.get("quantity_open")
+        if before is None or not math.isfinite(before) or not math.isfinite(held):
+            return 0.0
+        rose = held - float(before)
+        if rose >= quantity * (1 - _SLACK):
+            return quantity
+        # sold in the same bars: the orders at market, and those nearest the price that were reached
+        sold = sum(order.quantity for order in self.market)
+        totals = [sold]
+        for key in sorted(self.orders, key=self._distance):
+            order = self.orders[key]
+            if order.add is None and order.type == "limit" and self._reached(order) is not None:
+                sold += order.quantity
+                totals.append(sold)
+        if any(is_near(float(before) + quantity - total, held) for total in totals if total > 0):
+            return quantity
+        return max(0.0, rose)
 
     def _at_market(self, kind: str, dropped: float, found: Rest) -> float:
         """Take the orders at market off the quantity sold: they fill with the first bar."""
@@ -289,6 +342,10 @@ class _Follow:
         name = self.orders[key].id
         for other in self._group(key):
             del self.orders[other]
+        self._follow(name, key)
+
+    def _follow(self, name: str, key: int) -> None:
+        """Do what the replacements say of an order that has filled."""
         for change in self.previous.get("replacements") or []:
             if name and isinstance(change, Mapping) and change.get("after") == name:
                 gone = change.get("cancel") or []

@@ -59,6 +59,25 @@ class OpenPosition:
     atr: float = math.nan
 
 
+def check_exchanges(names: Sequence[str]) -> None:
+    """Raise an error if an exchange is unknown.
+
+    Parameters
+    ----------
+    names : sequence of str
+        ccxt ids.
+
+    Raises
+    ------
+    LadderError
+    """
+    for name in names:
+        if name not in VENUES:
+            raise LadderError(
+                f"An exchange must be one of {', '.join(sorted(VENUES))}, but is {name!r}. {did_you_mean(name, VENUES)}"
+            )
+
+
 def ccxt_json(
     ladder: Ladder, hooked: Sequence[Ask], position: OpenPosition | None = None, exchanges: Sequence[str] = ()
 ) -> str:
@@ -84,11 +103,8 @@ def ccxt_json(
         If an exchange is unknown or lacks the orders of an add, or the position does not fit the ladder.
     """
     names = list(exchanges) or sorted(VENUES)
+    check_exchanges(names)
     for name in names:
-        if name not in VENUES:
-            raise LadderError(
-                f"An exchange must be one of {', '.join(sorted(VENUES))}, but is {name!r}. {did_you_mean(name, VENUES)}"
-            )
         if exchanges and not can_add(ladder, VENUES[name]):
             number = next(n for n, add in enumerate(ladder.adds, start=1) if add.is_averaging is False)
             raise LadderError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exitladder.exporters import mql5, pine
 from exitladder.exporters.asks import asks_of
-from exitladder.exporters.ccxt_orders import OpenPosition, ccxt_json
+from exitladder.exporters.ccxt_orders import OpenPosition, ccxt_json, check_exchanges
 from exitladder.exporters.header import header_lines
 from exitladder.exporters.json_file import json_text
 from exitladder.exporters.plan import plan_of
@@ -32,7 +32,7 @@ _PYTHON = {
     "vectorbt": ("exit_rules", "growing", "one_bar", "growing_bar", "replay", "on_vectorbt"),
 }  # fmt: skip
 _ORDERS_OF_BOOKS = (
-    "`exitladder score` lists every evening what the book sells at the next open. To export the exits alone, leave "
+    "`exitladder score` lists every evening what the book sells and buys at the next open. To export the exits alone, leave "
     "these tables out."
 )
 
@@ -107,9 +107,10 @@ def export_ladder(
     Raises
     ------
     LadderError
-        If the program cannot express the ladder.
+        If the program cannot express the ladder, or an exchange is unknown.
     """
     target = target_named(to)
+    check_exchanges(exchanges)
     refuse_limits(ladder, "A program that trades one position at a time", _ORDERS_OF_BOOKS)
     hooked = check_asks(target, asks_of(ladder), hooks=hooks)
     differs = target.differs_for(ladder)

@@ -173,6 +173,13 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
     known = [f for f in found if f.profile.kind != "helper"]
     if not known:
         heads = next((row for sheet in sheets for row in sheet.rows if sum(map(bool, row)) > 1), [])
+        if not any(sheet.rows for sheet in sheets):
+            raise InputFileError(f"A file to import must hold a table, but '{label}' holds none. Export it again.")
+        if heads and sum(any(row) for sheet in sheets for row in sheet.rows) == 1:
+            raise InputFileError(
+                f"A file to import must hold a trade or a fill, but '{label}' ends with its line of column names "
+                f"({', '.join(heads[:8])}). Export a period that has trades."
+            )
         raise InputFileError(
             f"No table in '{label}' is of a known kind (first columns: {', '.join(heads[:8])}). Name its columns with "
             f"--map OLD=NEW, or its program with --from: {', '.join(NAMES)}."

@@ -26,6 +26,7 @@ NUMBERS = (
 )  # fmt: skip
 # by as much as fees may move a total
 _FEES = 0.03
+_CHECKED_LATER = ("quantity", "price", "entry_price", "exit_price")
 _PRICES = ("price", "entry_price", "exit_price", "stop", "working")
 
 
@@ -166,15 +167,20 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         if told:
             prepared.notes.append(told)
     if not len(frame):
-        raise TradesError(
-            f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"
-        )
+        # only a header line: no row was left out
+        why = " ".join(prepared.notes) or "It ends with the line of column names: export a period that has trades."
+        raise TradesError(f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {why}")
     for name in _PRICES:
         if name in frame:
             check_prices(frame[name], f"column '{name}' of {place}")
     numbers = {
         name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}") for name in NUMBERS if name in frame
     }
+    for name, values in numbers.items():
+        endless = np.isinf(values)
+        if endless.any() and name not in _CHECKED_LATER:
+            row = frame.iloc[int(np.argmax(endless))]
+            raise TradesError(f"{name} must be finite, but is {row[name]!r} ({row['line']}). Correct it.")
     _symbols(frame, found, options)
     if "quantity" in frame:
         i, currency = in_money(frame["quantity"], frame["symbol"])

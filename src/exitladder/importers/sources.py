@@ -222,22 +222,65 @@ def _sqlite(path: Path) -> list[Sheet]:
 
 
 def _json(name: str, text: str) -> list[Sheet]:
-    content = parse_json(text, has_constants=True)
+    try:
+        content = parse_json(text, has_constants=True)
+    except json.JSONDecodeError as cause:
+        raise InputFileError(
+            f"A file of JSON must be whole, but '{name}' breaks off or is damaged at line {cause.lineno}, column "
+            f"{cause.colno}. Export it again."
+        ) from cause
     if isinstance(content, list):
         return [Sheet.of_records(name, [row for row in content if isinstance(row, dict)])]
-    if isinstance(content.get("strategy"), dict):
-        return [
-            Sheet.of_records(f"{name}, strategy {strategy}", [t | {"strategy": strategy} for t in found["trades"]])
-            for strategy, found in content["strategy"].items()
-        ]
+    lists = {
+        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
+    }
+    # other programs may name their strategy beside a list of trades
+    if isinstance(content.get("strategy"), dict) or ("strategy" in content and not lists):
+        return _freqtrade_result(name, content["strategy"])
     performance = content.get("totalPerformance") or content.get("TotalPerformance")
     if isinstance(performance, dict):
         trades = performance.get("closedTrades") or performance.get("ClosedTrades") or []
         return [Sheet.of_records(f"{name}, closed trades", trades)]
-    lists = {
-        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
-    }
     return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists.items()]
+
+
+def _freqtrade_result(name: str, strategies: object) -> list[Sheet]:
+    """Return the trades of a backtest by freqtrade, a sheet for each strategy."""
+    cure = "Run the backtest again, with --export trades, and import the file that it writes."
+    if not isinstance(strategies, dict) or not strategies:
+        raise InputFileError(
+            f"A result of freqtrade holds results by strategy, but 'strategy' of '{name}' is {_shown(strategies)}. "
+            f"{cure}"
+        )
+    sheets = []
+    for strategy, found in strategies.items():
+        place = f"strategy '{strategy}' of '{name}'"
+        trades = found.get("trades") if isinstance(found, dict) else found
+        if not isinstance(trades, list):
+            what = "has no list of trades" if isinstance(found, dict) else "is no result"
+            raise InputFileError(
+                f"A result of freqtrade lists the trades of each strategy, but {place} {what}: {_shown(trades)}. {cure}"
+            )
+        for k, trade in enumerate(trades, start=1):
+            if not isinstance(trade, dict):
+                raise InputFileError(
+                    f"Each trade of a result of freqtrade has named values, but trade {k} of {place} is "
+                    f"{_shown(trade)}. {cure}"
+                )
+        records = [trade | {"strategy": strategy} for trade in trades]
+        sheets.append(Sheet.of_records(f"{name}, strategy {strategy}", records))
+    if not any(sheet.rows[1:] for sheet in sheets):
+        raise InputFileError(
+            f"A result of freqtrade must hold a trade to be imported, but '{name}' has none: its backtest entered "
+            "nothing. Run it over a longer time, on more pairs, or with another strategy."
+        )
+    return sheets
+
+
+def _shown(value: object) -> str:
+    """Return a value of JSON for a message."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _xml(name: str, text: str) -> list[Sheet]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,12 @@ import pandas as pd
 from exitladder.errors import TradesError
 from exitladder.importers.decode import units
 from exitladder.importers.prepared import Prepared
+
+# of an order in a result of freqtrade
+_OF_ORDERS = ("amount", "safe_price", "ft_order_side", "order_filled_timestamp", "ft_is_entry")
+# of a number in it: the last moment of pandas in milliseconds is below it
+_MOST = 9e12
+_EXPORT_AGAIN = "Run the backtest again, with --export trades, and import the file that it writes."
 
 
 def lean(prepared: Prepared) -> None:
@@ -85,7 +93,7 @@ def freqtrade_trades(prepared: Prepared) -> None:
     Raises
     ------
     TradesError
-        If the table holds trades of several strategies.
+        If the table holds trades of several strategies, or an order of a trade is damaged.
     """
     frame = prepared.frame
     if "strategy" in frame and len(set(frame["strategy"])) > 1:
@@ -95,18 +103,24 @@ def freqtrade_trades(prepared: Prepared) -> None:
     frame["side"] = (
         np.where(frame["short"].str.lower().isin(["1", "true"]), "short", "long") if "short" in frame else "long"
     )
-    has_orders = "orders" in frame and frame["orders"].str.startswith("[{").all()
-    if not has_orders:
+    lists = frame["orders"].str.startswith("[{") if "orders" in frame else pd.Series(False, index=frame.index)
+    if lists.any() and not lists.all():
+        row = frame[~lists].iloc[0]
+        raise TradesError(
+            f"Each trade of freqtrade lists its orders, but {row['line']} has {str(row['orders'])[:40]!r}. "
+            f"{_EXPORT_AGAIN}"
+        )
+    if not lists.any():
         if "open" in frame:
             still = frame["open"].str.lower().isin(["1", "true"])
             frame.loc[still, ["exit_time", "exit_price"]] = ""
         return
     rows = []
     for trade in frame.to_dict("records"):
-        orders = [o for o in json.loads(trade["orders"]) if o.get("order_filled_timestamp") and o.get("amount")]
+        orders = _filled_orders(str(trade["orders"]), str(trade["line"]))
         leaves = "sell" if trade["side"] == "long" else "buy"
         for n, order in enumerate(orders):
-            is_entry = bool(order.get("ft_is_entry"))
+            is_entry = order["ft_is_entry"]
             # a stop on the exchange is an order of the kind "stoploss"
             side = order["ft_order_side"] if order["ft_order_side"] in ("buy", "sell") else leaves
             is_last = n == len(orders) - 1 and not is_entry
@@ -114,8 +128,8 @@ def freqtrade_trades(prepared: Prepared) -> None:
                 {
                     "trade_id": trade["trade_id"], "symbol": trade["symbol"], "line": trade["line"],
                     "side": side,
-                    "time": pd.Timestamp(int(order["order_filled_timestamp"]), unit="ms").isoformat(),
-                    "quantity": repr(float(order["amount"])), "price": repr(float(order["safe_price"])),
+                    "time": pd.Timestamp(order["order_filled_timestamp"], unit="ms").isoformat(),
+                    "quantity": repr(order["amount"]), "price": repr(order["safe_price"]),
                     "fee_rate": trade.get("fee_rate" if is_entry else "exit_fee_rate", ""),
                     "stop": trade.get("stop", ""), "working": trade.get("working", ""), "tag": trade.get("tag", ""),
                     "fill_id": f"{trade['trade_id']}-{n + 1}",
@@ -125,6 +139,42 @@ def freqtrade_trades(prepared: Prepared) -> None:
             )  # fmt: skip
     prepared.frame = pd.DataFrame(rows, dtype=object)
     prepared.kind = "fills"
+
+
+def _filled_orders(text: str, place: str) -> list[dict[str, Any]]:
+    """Return the orders of a trade that have filled; an error names the one that is damaged."""
+    found = []
+    for k, order in enumerate(json.loads(text), start=1):
+        where = f"order {k} of {place}"
+        if not isinstance(order, dict):
+            raise TradesError(f"Each order of freqtrade has named values, but {where} is {order!r}. {_EXPORT_AGAIN}")
+        missing = [name for name in _OF_ORDERS if name not in order]
+        if missing:
+            raise TradesError(f"Each order of freqtrade has {missing[0]}, but {where} has not. {_EXPORT_AGAIN}")
+        if order["order_filled_timestamp"] in (None, 0):  # cancelled
+            continue
+        for name in ("order_filled_timestamp", "amount", "safe_price"):
+            value = order[name]
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if not is_number or value < 0 or value > _MOST:
+                raise TradesError(
+                    f"{name} of an order that freqtrade has filled is a number of 0 or more, but that of {where} is "
+                    f"{value!r}. {_EXPORT_AGAIN}"
+                )
+        for name, kind, is_right in (
+            ("ft_is_entry", "true or false", isinstance(order["ft_is_entry"], bool | int)),
+            ("ft_order_side", "a text", isinstance(order["ft_order_side"], str)),
+        ):
+            if not is_right:
+                raise TradesError(
+                    f"{name} of an order of freqtrade is {kind}, but that of {where} is {order[name]!r}. "
+                    f"{_EXPORT_AGAIN}"
+                )
+        numbers = {"amount": float(order["amount"]), "safe_price": float(order["safe_price"])}
+        if numbers["amount"] > 0:
+            moment = {"order_filled_timestamp": int(order["order_filled_timestamp"])}
+            found.append(order | numbers | moment | {"ft_is_entry": bool(order["ft_is_entry"])})
+    return found
 
 
 def backtesting(prepared: Prepared) -> None:

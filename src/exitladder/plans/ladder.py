@@ -266,6 +266,11 @@ class Ladder:
         return replace(self, limits=(), book=Book(equity=self.book.equity), risk=Risk(), target=None)
 
     @property
+    def buys_more(self) -> bool:
+        """Whether positions may grow after their entry: by adds, or by a volatility target."""
+        return bool(self.adds) or self.target is not None
+
+    @property
     def runner(self) -> float:
         """The part that no rung sells, as a fraction of the original quantity."""
         return max(0.0, 1.0 - math.fsum(rung.fraction for rung in self.rungs))

@@ -256,7 +256,10 @@ def _check_book(book: Book) -> None:
         _check_limit(limit, f"book.limits[{number}]", of_book=True)
 
 
-def refuse_limits(ladder: Ladder, what: str, instead: str = "") -> None:
+_OTHER_COMMANDS = "Use `exitladder backtest` or `exitladder tune` for it, or leave these tables out."
+
+
+def refuse_limits(ladder: Ladder, what: str, cure: str = _OTHER_COMMANDS) -> None:
     """Raise an error if a plan has limits, a target or a book, which `what` cannot follow.
 
     Parameters
@@ -264,8 +267,8 @@ def refuse_limits(ladder: Ladder, what: str, instead: str = "") -> None:
     ladder : Ladder
     what : str
         Subject of the message, such as ``"A simulation of trades one by one"``.
-    instead : str
-        What to do, in a sentence; by default the commands that take a book.
+    cure : str
+        What to do instead, in a sentence.
 
     Raises
     ------
@@ -276,7 +279,7 @@ def refuse_limits(ladder: Ladder, what: str, instead: str = "") -> None:
     if tables:
         raise LadderError(
             f"{what} cannot follow {' and '.join(tables)} of a plan, which need all positions side by side in one "
-            f"account. {instead or 'Use `exitladder backtest` or `exitladder tune` for it, or leave these tables out.'}"
+            f"account. {cure}"
         )
 
 

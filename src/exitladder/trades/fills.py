@@ -228,7 +228,10 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
             f"{', '.join(map(str, table.frame.columns))}). {near if near.startswith('Did') else ''}"
         )
     if not len(table.frame):
-        raise TradesError(f"There must be at least one fill, but {table.name} has none.")
+        raise TradesError(
+            f"There must be at least one fill, but {table.name} has only its line of column names. Export a period "
+            "that has fills, or leave the file out."
+        )
     columns = {name: table.frame[label] for name, label in labels.items()}
     found = read_stamps(columns["time"], tz=how.tz, dates=how.dates)
     if found.problem:

@@ -51,6 +51,9 @@ def test_ccxt_takes_a_position(run: Run, ladder: Path) -> None:
     table = json.loads(made.stdout)
     assert list(table["exchanges"]) == ["okx"]
     assert [o["amount"] for o in table["exchanges"]["okx"]["orders"]] == [4, 4, 2, 2]
+    # an unknown exchange is named before anything else that is wrong
+    unknown = run("export", ladder, "--to", "ccxt", "--exchange", "okey", *position[:4])
+    assert unknown.exit_code == 1 and "but is 'okey'" in unknown.output and "hooks" not in unknown.output
     assert run("export", ladder, "--to", "ccxt", "--hooks", *position[:4]).exit_code == 2
     assert run("export", ladder, "--to", "json", *position).exit_code == 2
     assert run("export", ladder, "--to", "ccxt", "--hooks", *position[:-1], "nan").exit_code == 1

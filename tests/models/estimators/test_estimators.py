@@ -67,7 +67,9 @@ def test_an_estimator_and_its_text_are_one(estimator: Any) -> None:
     ("text", "words"),
     [
         ("os.system", "must name a class of scikit-learn, but os.system is none"),
-        ("__import__('os').system('touch x')", "must be named|must name a class"),
+        ("os.system('touch x')", r"os.system is none. Allowed are .*linear_model.*nothing else is imported or called"),
+        ("__import__('os').system('touch x')", "must name a class"),
+        ("exitladder.train(x=1)", "exitladder.train is none"),
         ("sklearn.externals.joblib.load", "must name a class of scikit-learn"),
         ("sklearn.linear_model._logistic.LogisticRegression", "must name a class of scikit-learn"),
         (

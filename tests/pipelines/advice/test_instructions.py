@@ -225,6 +225,16 @@ def test_a_night_without_scores_forgets_nothing(plain: Settings, tmp_path: Path)
     assert set(done(row)) == {"leave"} and row["bars_managed"] == 1
 
 
+def test_an_output_of_a_later_evening_is_not_used(plain: Settings) -> None:
+    """Scored for a past day, or on bars that were not updated: what the earlier orders did is not known."""
+    later = one(market(QUIET, QUIET_TOO), book(), plain)
+    row = one(market(QUIET), book(), plain, previous={"T1": later})
+    assert row["urgency"] == "ask" and row["orders"] == []
+    assert "its row is of 2024-01-02 and the last bar of ACME here closed on 2024-01-01" in row["summary"]
+    # once the bars are there, it is used
+    assert set(done(one(market(QUIET, QUIET_TOO), book(), plain, previous={"T1": row}))) == {"leave"}
+
+
 def test_outputs_hold_the_schema(plain: Settings) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema comes with the extra notebooks")
     first = one(market(QUIET), book(), plain)

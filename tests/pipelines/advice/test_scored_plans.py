@@ -304,3 +304,19 @@ def test_what_is_left_of_an_add_that_filled_in_part_is_cancelled(
         }  # fmt: skip
     stops = [o["quantity"] for o in row["orders"] if o["type"] == "stop" and "add" not in o]
     assert sum(stops) == 120
+
+
+def test_the_stop_that_followed_an_add_at_market_is_in_the_market_the_evening_after(settings: Settings) -> None:
+    table = {**PLAN, "rungs": [], "adds": [{"units": 20, "when": "bars_held >= 1"}]}
+    entry = ("2024-01-01", "buy", 100.0, 100.0)
+    first = advised(market(QUIET), book([entry]), settings, table, since_entry=True).frame.iloc[0].to_dict()
+    (add,) = [order for order in first["orders"] if "add" in order]
+    assert (add["type"], add["quantity"]) == ("market", 20)
+    trades = book([entry, ("2024-01-02", "buy", 20.0, 100.5)])
+    known = {"T1": first}
+    row = advised(market(QUIET, QUIET), trades, settings, table, since_entry=True, previous=known).frame.iloc[0]
+    assert row["quantity_open"] == 120
+    assert sorted(o["quantity"] for o in row["working"] if o["type"] == "stop") == [20, 100]
+    # one stop of 120 takes the place of both
+    assert [(o["quantity"], o["do"]) for o in row["orders"] if o["type"] == "stop"] == [(120, "replace")]
+    assert row["cancels"] == ["SELL 20 ACME STOP 90"] and row["checks"] == []

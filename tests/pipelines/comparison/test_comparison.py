@@ -127,6 +127,21 @@ def test_the_screen_fits(found: dict[str, Any], width: int) -> None:
     assert "drawdown, R" in text
 
 
+def test_without_a_trade_out_of_sample_the_screen_says_so_and_has_no_empty_numbers(tmp_path: Path) -> None:
+    runs = [saved(tmp_path / "plain", 1), saved(tmp_path / "tuned", 2, sample="in_sample")]
+    found = compare(runs, FAST)
+    text = compare_screen(found, 80)
+    assert text.startswith("No verdict: ") and "exitladder backtest --walk-forward DIR" in text
+    assert "nan" not in text and "R per trade on the trades that both runs hold" not in text
+    assert "tuned" in text.split("Each run on all of its own trades")[1]
+    page = comparison_html(found, command="exitladder compare", seed=1)
+    assert "nan" not in re.sub("<[^>]*>", "", page).lower().replace("finance", "")
+    # one pair of two with numbers keeps the table of that pair
+    both = compare([*runs, saved(tmp_path / "other", 3)], FAST)
+    text = compare_screen(both, 80)
+    assert "No verdict: " in text and "nan" not in text and "R per trade on the trades that both runs hold" in text
+
+
 def test_the_page_and_the_json_have_every_part(found: dict[str, Any]) -> None:
     json.dumps(found, allow_nan=False)
     html = comparison_html(found, command="exitladder compare short long")

@@ -87,8 +87,23 @@ def test_a_model_that_fails_needs_a_reason_which_is_kept(project: Settings, made
 def test_a_gate_that_was_lowered_after_the_run_does_not_count(project: Settings) -> None:
     run = trained(project, n=20)
     lowered = replace(project, promotion=replace(project.promotion, min_trades=10))
-    with pytest.raises(TrackingError, match=r"gate must be .*, set before the run"):
+    with pytest.raises(
+        TrackingError, match=r"gate must be .*, set before the run, but is changed: min_trades was 100 and is 10 now"
+    ):
         promote(run, lowered)
+
+
+def test_a_folder_stands_for_the_run_that_it_names(project: Settings, tmp_path: Path) -> None:
+    run = trained(project)
+    out = tmp_path / "out"
+    out.mkdir()
+    for content in (None, "{", '{"run_id": 3}', '{"run_id": "../x"}'):
+        if content is not None:
+            (out / "run.json").write_text(content)
+        with pytest.raises(TrackingError, match=r"holds run.json with a run_id.*no run has this name. Give the run id"):
+            promote(str(out), project)
+    (out / "run.json").write_text(json.dumps({"run_id": run}))
+    assert promote(str(out), project).promotion.run_id == run
 
 
 def test_other_features_than_the_champions_fail(project: Settings) -> None:

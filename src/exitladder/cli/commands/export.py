@@ -52,9 +52,11 @@ def command(session: Session, ladder: Path, to: str, out: Path | None, hooks: bo
     program.
     """
     from exitladder.exporters import export_ladder
+    from exitladder.exporters.ccxt_orders import check_exchanges
     from exitladder.files.output import write_text
     from exitladder.plans.file import read_plan
 
+    check_exchanges(ccxt["exchange"])
     position = _position(to, ccxt)
     made = export_ladder(
         read_plan(ladder), to, hooks=hooks, position=position, exchanges=ccxt["exchange"] if to == "ccxt" else ()

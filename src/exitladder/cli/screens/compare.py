@@ -55,13 +55,12 @@ def compare_screen(found: Mapping[str, Any], width: int) -> str:
     short = _short_names(list(found["sources"]))
     if found.get("kind") == "models":
         return "\n".join(lines) + _models(found, short, width)
-    rows = [_pair(short[pair["source"]], pair) for pair in pairs]
-    text = (
-        "\n".join(lines)
-        + f"\nAgainst {short[found['baseline']]}, R per trade on the trades that both runs hold\n"
-        + texts_table(rows, width)
-        + stepwise_text(found, short)
-    )
+    # a pair without a trade out of sample has its sentence, and no numbers
+    rows = [_pair(short[pair["source"]], pair) for pair in pairs if pair["n_trades"]]
+    text = "\n".join(lines)
+    if rows:
+        text += f"\nAgainst {short[found['baseline']]}, R per trade on the trades that both runs hold\n"
+        text += texts_table(rows, width) + stepwise_text(found, short)
     for pair in pairs:
         name, first = short[pair["source"]], short[found["baseline"]]
         text += _measures(name, first, pair, found, width) + _book(name, first, pair.get("book"))

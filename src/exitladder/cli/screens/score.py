@@ -154,7 +154,7 @@ def _order(order: Mapping[str, Any]) -> str:
     price = f" {order['type']} {_number(order['price'])}" if order.get("price") is not None else ""
     at = price or (" at the close" if order["type"] == "market_on_close" else " at market")
     label = f" (rung {order['rung']})" if order.get("rung") is not None else ""
-    label = f" (add {order['add']})" if order.get("add") is not None else label
+    label = f" (add {order['add']})" if order.get("add") else label
     kind = order.get("kind")
     label = label or (f" ({kind})" if kind not in (None, "rung", order["type"]) else "")
     group = f" [{order['oco']}]" if order.get("oco") else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from exitladder.arrays import FloatArray
+from exitladder.arrays import FloatArray, FloatTable
 from exitladder.bars.atr import atr_of_set
 from exitladder.execution.book.account import SHARE, Standing, lots_kept, standing
 from exitladder.execution.book.book import book_terms
@@ -23,13 +23,22 @@ from exitladder.execution.book.reductions import (
 from exitladder.execution.book.targets import Targets
 from exitladder.execution.book.timeline import timeline
 from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.state import Record
+from exitladder.execution.kernel.adds.purchases import is_too_little, room
+from exitladder.execution.kernel.orders import slippage_of
+from exitladder.execution.kernel.packed import atr_windows, make_plan, timings_of
+from exitladder.execution.kernel.rounding import to_tick
+from exitladder.execution.kernel.state import Position, Record
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS, Simulation
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.limits import TAILS
+from exitladder.runtime.compiling import interpreted
 from exitladder.trades.trades import PlacedTrades
+
+_room, _is_too_little = interpreted(room), interpreted(is_too_little)
+_slippage_of, _to_tick = interpreted(slippage_of), interpreted(to_tick)
 
 DAILY_LOSS, MARGIN_CALL, LIMIT, TARGET = "daily_loss", "margin_call", "limit", "target"
 
@@ -71,6 +80,21 @@ class Reduction:
 
 
 @dataclass(frozen=True)
+class Purchase:
+    """A purchase of a volatility target at the next open.
+
+    Parameters
+    ----------
+    quantity : float
+        In units.
+    reason : str
+    """
+
+    quantity: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class Tonight:
     """What a book orders for the next open.
 
@@ -78,15 +102,21 @@ class Tonight:
     ----------
     reductions : dict of int to Reduction
         By trade.
+    purchases : dict of int to Purchase
+        By trade.
+    without_adds : set of int
+        Trades whose adds rest no more: a limit reduces them, or the daily loss is reached.
     held : dict of int to list of str
         By trade: limits of it whose conditions hold at this close; those of the book at -1.
     fired : dict of int to list of str
         Those of them that have fired at this close.
     notes : list of str
-        Limits that could not be judged, and purchases that are not ordered.
+        Limits that could not be judged, and purchases left out.
     """
 
     reductions: dict[int, Reduction] = field(default_factory=dict)
+    purchases: dict[int, Purchase] = field(default_factory=dict)
+    without_adds: set[int] = field(default_factory=set)
     held: dict[int, list[str]] = field(default_factory=dict)
     fired: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -105,12 +135,18 @@ class Holdings:
         Quantity held; 0 or NaN for a trade that is not in the book.
     is_complete : bool
         Whether these are all positions of the account.
+    leaving : float64 array, shape (n_trades,)
+        Quantity that own exits sell at the next open.
+    averages : float64 array, shape (n_trades, 2)
+        Average price of all entries, and of the quantity held, by the fills; NaN where the simulation's count.
     """
 
     placed: PlacedTrades
     views: Sequence[tuple[Simulation, int]]
     units: FloatArray
     is_complete: bool
+    leaving: FloatArray
+    averages: FloatTable
 
 
 def tonight(
@@ -149,13 +185,13 @@ class _Tonight:
     ) -> None:
         self.plan, self.book, self.signals, self.account = plan, plan.book, signals, account
         self.placed = placed = holdings.placed
-        self.is_complete = holdings.is_complete
-        self.terms = book_terms(placed, plan.alone, plan)[2]
-        n = len(placed)
-        states = np.stack([done.states[k] for done, k in holdings.views]) if n else np.zeros((0, s.SIZE))
+        self.is_complete, self.leaving = holdings.is_complete, holdings.leaving
+        self.ladders, self.ladder_of, self.terms = book_terms(placed, plan.alone, plan)
+        count = len(placed)
+        states = np.stack([done.states[k] for done, k in holdings.views]) if count else np.zeros((0, s.SIZE))
         grown = [done.growth for done, _ in holdings.views]
-        growth = np.zeros((n, 0))
-        if n and all(table is not None for table in grown):
+        growth = np.zeros((count, 0))
+        if count and all(table is not None for table in grown):
             growth = np.stack([done.growth[k] for done, k in holdings.views if done.growth is not None])
         lot = np.where(self.terms.lot > 0, self.terms.lot, 1.0)
         self.units = np.nan_to_num(holdings.units)
@@ -166,12 +202,23 @@ class _Tonight:
         states[:, s.SIDE] = side
         done_with = [bool(done.status[k] == STATUS.index("closed")) for done, k in holdings.views]
         self.leaves = (states[:, s.EXIT_ORDER] >= 0) | np.array(done_with, dtype=bool)
-        self.to = Record(states, np.zeros((n, 0, 0)), np.zeros((0, 0)), np.zeros(n, dtype=np.int64), growth,
-                         np.zeros((n, s.ADD_ROWS, 1)))  # fmt: skip
+        known = np.isfinite(holdings.averages).all(axis=1)
+        if known.any():
+            if not growth.shape[1]:
+                growth = np.zeros((count, s.GROWTH))
+                growth[:, [s.G_AVERAGE, s.G_HELD_AVERAGE]] = states[:, [s.ENTRY]]
+                growth[:, s.G_BEST], growth[:, s.G_WORST] = (
+                    states[:, k] - states[:, s.ENTRY] for k in (s.BEST, s.WORST)
+                )
+            growth[known, s.G_AVERAGE] = side[known] * holdings.averages[known, 0]
+            growth[known, s.G_HELD_AVERAGE] = side[known] * holdings.averages[known, 1]
+        self.to = Record(states, np.zeros((count, 0, 0)), np.zeros((0, 0)), np.zeros(count, dtype=np.int64), growth,
+                         np.zeros((count, s.ADD_ROWS, 1)))  # fmt: skip
         self.trades = np.flatnonzero(self.units > 0)
         self.last_bar = placed.end_bar - 1
         self.found = Tonight()
         self.firing = Firing()
+        self.is_halted = False
         names = {f"limits[{k + 1}]": k for k in range(len(plan.limits))}
         names |= {f"book.limits[{k + 1}]": k for k in range(len(self.book.limits))}
         self.names = names
@@ -179,7 +226,7 @@ class _Tonight:
             self.firing.active |= {(names[name], i) for name in held if name in names}
 
     def decide(self) -> Tonight:
-        """Return the reductions, in the order of one close."""
+        """Return reductions and purchases, in the order of one close."""
         if not len(self.trades):
             return self.found
         symbols = self.placed.symbol_index[self.trades]
@@ -197,6 +244,7 @@ class _Tonight:
             rows = self.trades[cut]
             kept = lots_kept(self.to.states[rows], share[cut], self.terms.lot[rows])
             self.to.states[rows, s.CUT_TO] = kept
+            self.found.without_adds.update(rows.tolist())
             for i, left in zip(rows.tolist(), kept.tolist(), strict=True):
                 self._reduce(i, LIMIT, left, acted)
         self._target(now, at)
@@ -241,6 +289,8 @@ class _Tonight:
         loss, before = self.book.daily_loss, self.account.before
         if loss is None or before is None or self.account.equity > before * (1 - loss) * (1 + SHARE):
             return set()
+        self.is_halted = True
+        self.found.without_adds.update(self.trades.tolist())
         lost = f"The account lost {1 - self.account.equity / before:.2%} today, and book.daily_loss is {loss:.2%}"
         if self.book.daily_loss_action != "close":
             self.found.notes.append(f"{lost}: nothing is entered or bought for the rest of the day.")
@@ -278,7 +328,7 @@ class _Tonight:
         return joint
 
     def _target(self, now: Standing, at: list[tuple[int, int, int]]) -> None:
-        """L7: sales to the target; its purchases are named only."""
+        """L7: what brings positions back to the target, purchases as far as the free margin at the marks allows."""
         target = self.plan.target
         if target is None:
             return
@@ -288,22 +338,38 @@ class _Tonight:
         held = {int(self.trades[k]): float(self.to.states[self.trades[k], s.CUT_TO]) for k, _, _ in at}
         self.firing.acted.clear()
         free = max(self.account.equity - float(np.abs(now.value).sum()) * self.terms.margin, 0.0)
-        targets.decide(now, [one for one in at if not self.leaves[self.trades[one[0]]]], self.account.equity, free,
-                       self.firing)  # fmt: skip
-        for k, _, _ in at:
+        if not self.is_complete:
+            self.found.notes.append("The target buys nothing: a position of the account is not known.")
+        targets.decide(now, [one for one in at if not self.leaves[self.trades[one[0]]]], self.account.equity,
+                       0.0 if self.is_halted or not self.is_complete else free, self.firing)  # fmt: skip
+        for k, bar, _ in at:
             i = int(self.trades[k])
             kept = float(self.to.states[i, s.CUT_TO])
             if kept >= 0 and (held[i] < 0 or kept < held[i]):
                 self._reduce(i, TARGET, kept, self.firing.acted)
             elif self.to.adds[i, s.A_STATUS, 0] == o.PENDING:
-                lots = float(self.to.adds[i, s.A_LOTS, 0])
-                more = lots * (float(self.terms.lot[i]) or 1.0)
-                self.found.notes.append(
-                    f"The volatility target would buy {more:.10g} of '{self.placed.trades.trade_id[i]}': purchases "
-                    "of a target are not ordered here."
-                )
+                self._buy(i, float(bars.close[bar]))
         if TARGET in self.firing.unknown:
             self.found.notes.append("The volatility of a position is not known: the target trades nothing of it.")
+
+    def _buy(self, i: int, last: float) -> None:
+        """Note a purchase, cut to the maximum size at the last close as the engine cuts it at the open (PL7)."""
+        one = [self.ladders[self.ladder_of[i]]]
+        number = make_plan(one, self.signals.names, atr_windows(one), timings_of(one)).number[0]
+        state, lot = self.to.states[i], float(self.terms.lot[i]) or 1.0
+        none = np.zeros(0, dtype=np.int64)
+        growth = self.to.growth[i]
+        position = Position(state, np.zeros((0, 0)), number, none, np.zeros((0, s.BOOK_COLUMNS)), None, growth,
+                            self.to.adds[i], None)  # fmt: skip
+        base = float(state[s.SIDE]) * last
+        price = -_to_tick(-(base + _slippage_of(state, number, base)), number[n.N_TICK])
+        held = float(state[s.LEFT]) - min(float(self.leaving[i]), float(self.units[i])) / lot
+        average = float(growth[s.G_AVERAGE]) if len(growth) else float(state[s.ENTRY])
+        lots = min(float(self.to.adds[i, s.A_LOTS, 0]), _room(position, price, average, held))
+        if _is_too_little(position, lots):
+            return
+        reasons = [_bought(one.measure, one.value) for one in self.firing.acted if one.trade == i]
+        self.found.purchases[i] = Purchase(lots * lot, reasons[-1])
 
     def _active(self, acted: Sequence[Acted]) -> None:
         """Note which limits hold at this close, and which of them have fired."""
@@ -322,3 +388,8 @@ def _said(action: str, measure: str, value: float) -> str:
     if action == TARGET:
         return f"The position carries more than its volatility target ({measure} volatility {shown})."
     return f"{action} fires: {measure} is {shown}."
+
+
+def _bought(measure: str, value: float) -> str:
+    """Return why something is bought, in a sentence."""
+    return f"The position carries less than its volatility target ({measure} volatility {value:.4g})."

@@ -187,6 +187,43 @@ def test_a_finished_search_is_read_and_others_are_distinguished(url: str) -> Non
     by_content.close()
 
 
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "tpe"])
+@pytest.mark.parametrize("fewer", [16, 20])
+def test_a_study_that_is_given_more_trials_ends_as_one_that_had_them(sampler: str, fewer: int, url: str) -> None:
+    """Of 20 trials the last batch has 4: it is evaluated again, as a batch of 8."""
+    store = StudyStore(url)
+    found_by(sampler, store, fewer, name="mine")
+    asked: list[int] = []
+
+    def counted(ladders: list[Ladder]) -> Evaluation:
+        asked.append(len(ladders))
+        return (nearness if sampler == "cmaes" else worth)(ladders)
+
+    longer = found_by(sampler, store, 36, name="mine", evaluate=counted)
+    whole = found_by(sampler, None, 36)
+    assert longer.table.equals(whole.table) and longer.ladders == whole.ladders
+    assert sum(asked) == 36 - 16
+    trials = optuna.load_study(study_name="mine", storage=url).get_trials()
+    assert [trial.number for trial in trials] == list(range(38))
+    # it keeps them: read again, nothing is evaluated
+    asked.clear()
+    assert found_by(sampler, store, 36, name="mine", evaluate=counted).table.equals(whole.table) and sum(asked) == 0
+    with pytest.raises(ModelError, match=r"more trials, but not fewer: it has 36, and tuning.n_trials is 20"):
+        found_by(sampler, store, 20, name="mine")
+    store.close()
+
+
+def test_a_study_that_another_process_searches_is_not_given_more_trials(url: str) -> None:
+    store = StudyStore(url)
+    study = store.open("mine", plan_of(20, False, 1))
+    assert study.claim() == 1
+    with pytest.raises(ModelError, match=r"another process holds a batch of it. Wait"):
+        store.open("mine", plan_of(40, False, 1))
+    study.release(1)
+    assert store.open("mine", plan_of(40, False, 1)).plan.search.n_trials == 40
+    store.close()
+
+
 def test_a_study_of_another_program_is_left_alone(url: str) -> None:
     StudyStore(url).close()
     optuna.create_study(study_name="theirs", storage=url).add_trial(optuna.trial.create_trial(value=1.0))

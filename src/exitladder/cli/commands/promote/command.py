@@ -28,9 +28,9 @@ def command(
     """Make a run the champion or the challenger.
 
     A champion must pass the gate of [promotion], which must have been set before the run was made. RUN is a run of
-    train (a model) or of tune or backtest (an exit). --model champion then names the model in every command, and
-    score with it lets the challenger predict in the shadow. With --rollback and --history, --as is champion by default
-    and all aliases.
+    train (a model) or of tune or backtest (an exit), by its id or name, or as the output folder of tune.
+    --model champion then names the model in every command, and score with it lets the challenger predict in the
+    shadow. With --rollback and --history, --as is champion by default and all aliases.
     """
     from exitladder.pipelines.promote import promote, promotion_history, rollback
 
