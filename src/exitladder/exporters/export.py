@@ -32,8 +32,8 @@ _PYTHON = {
     "vectorbt": ("exit_rules", "growing", "one_bar", "growing_bar", "replay", "on_vectorbt"),
 }  # fmt: skip
 _ORDERS_OF_BOOKS = (
-    "`exitladder score` lists every evening what the book sells and buys at the next open. To export the exits alone, leave "
-    "these tables out."
+    "`exitladder score` lists every evening what the book sells and buys at the next open. To export the exits alone, "
+    "leave these tables out."
 )
 
 
