@@ -5,8 +5,12 @@ breakouts of the sample; random entries on eight driftless walks), the exit (ini
 60 bars), the money (100,000) and on the sample the costs (2 + 3 basis points). `--large` times 500 positions over ten
 years of daily bars instead.
 
+`--tune` tunes the numbers of four such books walk-forward, on the sample, on the daily markets of `--data` (those that
+are there) and on the walks, with 2 + 3 basis points on real bars: one row per book, whatever comes out.
+
     python benchmarks/books.py
     python benchmarks/books.py --large
+    python benchmarks/books.py --tune [--market sample ...] [--data FOLDER]
 """
 
 from __future__ import annotations
@@ -14,15 +18,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from real_markets import DATA, lean_daily, nse
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.execution.book.book import simulate_book
+from exitladder.execution.signals import Signals
 from exitladder.measures.book import book_frame, book_summary
+from exitladder.pipelines.tuning.book.candidates import NONE, OWN
+from exitladder.pipelines.tuning.book.evidence import WALK
+from exitladder.pipelines.tuning.book.tuned import TunedBook, tune_book
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.sample import load_sample_bars
+from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.trades.entries import make_trades
 from exitladder.trades.trades import PlacedTrades, place_trades
@@ -39,6 +51,15 @@ BOOKS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "the same, largest risk first": ({"limits": [VAR], "reduce": "largest_risk"}, []),
     "half at a drawdown of 10%": ({"limits": [{"when": "drawdown_equity >= 0.1", "reduce_to": 0.5}]}, []),
 }  # fmt: skip
+TUNED: dict[str, dict[str, Any]] = {
+    "at most 3, and half of what has lost 0.5%": {
+        "book": {"max_open": 3},
+        "limits": [{"when": "open_loss_equity >= 0.005", "reduce_to": 0.5}],
+    },
+    "VaR of the book at most 1.5%": {"book": {"limits": [VAR]}, "risk": {"level": 0.95}},
+    "half at a drawdown of 10%": {"book": {"limits": [{"when": "drawdown_equity >= 0.1", "reduce_to": 0.5}]}},
+    "each position 5% volatility a year": {"target": {"volatility": 0.05, "floor": 0.1}, "risk": {"window": 60}},
+}
 DAY = 86_400 * 10**9
 
 
@@ -101,12 +122,58 @@ def large() -> None:
         print(f"| {said} | {len(placed):,} | {int(result.curve.n_open.max()):,} | {spent:.1f} |")
 
 
+MARKETS = {"sample": "sample", "nse": "NIFTY 50, 23 shares", "lean-usa": "US, ten shares", "walks": "driftless walks"}
+
+
+def markets_to_tune(data: Path, wanted: Iterable[str]) -> Iterator[tuple[str, BarSet, str, dict[str, float]]]:
+    """Yield name, bars, rule of the entries and costs of each market that is there."""
+    load = {"sample": lambda _: load_sample_bars()[0], "nse": nse, "lean-usa": lean_daily, "walks": lambda _: walks()}
+    for name in wanted:
+        if name in ("sample", "walks") or (data / name).is_dir():
+            is_walk = name == "walks"
+            yield MARKETS[name], load[name](data), "random" if is_walk else "donchian", {} if is_walk else COSTS
+
+
+def tuned_row(market: str, plan: str, found: TunedBook) -> str:
+    """Return one row of the table of `--tune`."""
+    ratios = [found.accounts[name]["sharpe_daily"] for name in (OWN, WALK, NONE)]
+    cells = ["" if ratio is None else f"{ratio:+.2f}" for ratio in ratios]
+    cells += [
+        f"{one.figures.removeprefix('Sharpe ratio ')}" for one in (found.compared[WALK, OWN], found.compared[NONE, OWN])
+    ]
+    return " | ".join([market, plan, f"{found.n_days:,}", f"{len(found.candidates.plans)}", *cells, found.choice])
+
+
+def tuned(data: Path, wanted: Iterable[str]) -> None:
+    """Print what a tuning of each book recommends, and the evidence."""
+    head = (
+        "market | book | days scored | plans tried | own Sharpe | tuned | no limits | tuned minus own | none minus own"
+    )
+    print(f"| {head} | recommended | processor s |\n|{' --- |' * 11}")
+    for market, bars, rule, costs in markets_to_tune(data, wanted):
+        placed = place_trades(make_trades(bars, rule), bars)
+        placed = placed.take(np.argsort(placed.trades.entry_time, kind="stable"))
+        for name, parts in TUNED.items():
+            table = {**EXIT, "costs": costs, **parts, "book": {"equity": MONEY} | parts.get("book", {})}
+            began = time.process_time()
+            found = tune_book(placed, ladder_from_mapping(table), Signals.none(len(placed)), Settings())
+            spent = time.process_time() - began
+            print(f"| {tuned_row(market, name, found)} | {spent:.0f} |", flush=True)
+
+
 def main() -> int:
     """Print the tables."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--large", action="store_true", help="Time a large book.")
-    if options.parse_args().large:
+    options.add_argument("--tune", action="store_true", help="Tune the numbers of books.")
+    options.add_argument("--market", nargs="+", choices=MARKETS, default=list(MARKETS), help="Markets of --tune.")
+    options.add_argument("--data", type=Path, default=DATA, help="Folder of real market data.")
+    given = options.parse_args()
+    if given.large:
         large()
+        return 0
+    if given.tune:
+        tuned(given.data, given.market)
         return 0
     sample, walk = load_sample_bars()[0], walks()
     markets = {

@@ -17,7 +17,6 @@ from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.book.book import simulate_book
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import joined_tables
-from exitladder.features import STATE_NAMES
 from exitladder.files.output import Content, write_folder, write_table
 from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
@@ -34,8 +33,9 @@ from exitladder.pipelines.backtest_summary import (
 )
 from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import READABLE, signal_bars
+from exitladder.pipelines.inputs.predictions import signal_bars
 from exitladder.pipelines.inputs.prepare import placed_at_entries
+from exitladder.pipelines.inputs.signals import refuse_series_of_trades
 from exitladder.pipelines.inputs.usable_trades import TradeNotes
 from exitladder.pipelines.run_terms import terms_of
 from exitladder.pipelines.tuning.policies import TUNED
@@ -250,6 +250,11 @@ def backtest_walk_forward(
         If no trade belongs to a part, or a trade is outside its bars.
     """
     walk = read_walk_forward(folder)
+    if any(ladder.shares_account for ladder in walk.ladders):
+        raise LadderError(
+            f"The account of a book goes on from part to part, so the parts in '{folder}' cannot be run one by one. "
+            "book.csv, trades.csv and fills.csv there are the walk-forward account; exitladder report shows it."
+        )
     trades = placed_at_entries(trades, settings)
     job = open_job(bars, trades, settings, model=model, ladder=walk.ladders[0], progress=progress)
     part_of = walk.part_of(job.prepared.entry_time)
@@ -283,7 +288,7 @@ def _executed(
     BacktestPart
     """
     if ladder.shares_account:
-        _refuse_series_of_trades(ladder, placed)
+        refuse_series_of_trades(ladder, placed)
         book = simulate_book(placed, ladder, signals, finer=finer)
         return BacktestPart(book.simulation, signals, ladder, finer, book=book)
     keeps = ladder.tuned is not None and ladder.tuned.choice == "own_exits"
@@ -293,17 +298,6 @@ def _executed(
         return BacktestPart(simulate(placed, ladder, signals, finer=finer), signals, ladder, finer)
     sized = simulate_sized(placed, ladder, signals, finer=finer)
     return BacktestPart(sized.simulation, signals, ladder, finer, sized=sized, given=placed)
-
-
-def _refuse_series_of_trades(ladder: Ladder, placed: PlacedTrades) -> None:
-    """Raise an error if a target or a regime of entries reads what exists for a trade's own bars only."""
-    read = {c.series for c in ladder.book.enter_when} | (ladder.target.series if ladder.target else set())
-    wrong = sorted((read & {*READABLE, *STATE_NAMES}) - set(placed.bars.extra))
-    if wrong:
-        raise LadderError(
-            f"[target] and book.enter_when can read series of the bars and external series, but '{wrong[0]}' exists "
-            "only while a trade is open. Read another series, or use it in [[limits]]."
-        )
 
 
 def _recorded(job: Job, parts: tuple[BacktestPart, ...], command: str, n_before: int | None = None) -> BacktestResult:

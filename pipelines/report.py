@@ -8,6 +8,7 @@ from pathlib import Path
 from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
 from exitladder.pipelines.options.score.tracked import SCORES as OPTIONS_SCORES
+from exitladder.pipelines.pages.books.tuned import is_book, tuned_book_page
 from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
 from exitladder.pipelines.pages.options.backtest import is_options_backtest, options_backtest_page
@@ -61,7 +62,7 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
             html = page_html(options_backtest_page(folder))
         elif (folder / "tune.json").is_file():
             _refuse_options(folder, source)
-            page = tuning_page(folder)
+            page = tuned_book_page(folder) if is_book(read_json(folder / "tune.json")) else tuning_page(folder)
             # links lead to the other pages of a run from its own folder only
             html = page_html(page if out.parent.resolve() == folder.resolve() else replace(page, links=()))
         elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():

@@ -111,17 +111,18 @@ class NumberedParts:
     shown: Progress
     tell: Callable[[str], None]
     number: int = 0
+    n_parts: int = len(PARTS) + 1
 
     def next(self, name: str) -> NumberedParts:
         """Announce the next part and return its progress; reading the data was part 1."""
         following = replace(self, number=self.number + 1 if self.number else 2)
-        self.tell(f"part {following.number} of {len(PARTS) + 1}: {name}")
+        self.tell(f"part {following.number} of {self.n_parts}: {name}")
         return following
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
         """Yield a function that advances the stage."""
-        with self.shown.stage(f"{self.number}/{len(PARTS) + 1} {name}", total) as advance:
+        with self.shown.stage(f"{self.number}/{self.n_parts} {name}", total) as advance:
             yield advance
 
 
@@ -219,14 +220,14 @@ def _refuse(settings: Settings, ladder: Ladder | None, own: Ladder | None, *, ha
     Raises
     ------
     LadderError
-        If there are limits of a book, or conditions or maxima that adds exclude.
+        If there are limits of a book (see `exitladder.pipelines.books.run`), or conditions or maxima that adds exclude.
     SettingsError
         As `refuse_adds_with`.
     """
     refuse_adds_with(settings, own, model=False)
     if ladder is None:
         return
-    refuse_limits(ladder, "run")
+    refuse_limits(ladder, "A run that tunes ladders")
     read = sorted(set(ladder.series) & set(MODEL_SERIES))
     if has_adds and read:
         raise LadderError(

@@ -14,7 +14,7 @@ from exitladder.execution.signals import Signals
 from exitladder.features import STATE_NAMES, FeatureSet, feature_matrix, trade_state_rows
 from exitladder.pipelines.inputs.predictions import READABLE, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.plans.ladder import STATE_SERIES
+from exitladder.plans.ladder import STATE_SERIES, Ladder
 from exitladder.trades.trades import PlacedTrades
 
 
@@ -75,6 +75,27 @@ def signals_for(
         given = {n: placed.bars.extra[n] for n in own}
         signals = signals.join(Signals.from_bars(placed, given, given))
     return signals
+
+
+def refuse_series_of_trades(ladder: Ladder, placed: PlacedTrades) -> None:
+    """Refuse a target or a regime of entries that reads what exists for a trade's own bars only.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    placed : PlacedTrades
+
+    Raises
+    ------
+    LadderError
+    """
+    read = {c.series for c in ladder.book.enter_when} | (ladder.target.series if ladder.target else set())
+    wrong = sorted((read & {*READABLE, *STATE_NAMES}) - set(placed.bars.extra))
+    if wrong:
+        raise LadderError(
+            f"[target] and book.enter_when can read series of the bars and external series, but '{wrong[0]}' exists "
+            "only while a trade is open. Read another series, or use it in [[limits]]."
+        )
 
 
 def _columns(bars: BarSet, wanted: FeatureSet, side: int) -> dict[str, FloatArray]:

@@ -116,22 +116,38 @@ def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str,
     longest = tuned.walk.longest[0] if tuned.walk.longest else max(job.settings.search.time_bars)
     grid = what_if(tuned.placed, tuned.base, tuned.walk, longest, job.settings.intervals)
     return {
-        "run.json": {
-            "title": head.title,
-            "command": head.command,
-            "run_id": run_id,
-            "seed": job.settings.project.seed,
-            "confidence": job.settings.validation.confidence,
-            "risk_per_trade": job.settings.tuning.risk_per_trade,
-            "versions": versions(),
-            **describe_bars(job.bars),
-            **describe_trades(job.trades),
-            "notes": [list(note) for note in head.notes],
-            "warnings": list(head.warnings),
-            "links": [[link.title, link.address] for link in head.links],
-        },
+        "run.json": run_file(job, run_id, head),
         "examples.json": {"examples": [example.to_mapping() for example in examples]},
         "what_if.json": grid.to_mapping(),
+    }
+
+
+def run_file(job: Job, run_id: str, head: PageHead) -> dict[str, Any]:
+    """Return the content of ``run.json``: how to get the same numbers again.
+
+    Parameters
+    ----------
+    job : Job
+    run_id : str
+    head : PageHead
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "title": head.title,
+        "command": head.command,
+        "run_id": run_id,
+        "seed": job.settings.project.seed,
+        "confidence": job.settings.validation.confidence,
+        "risk_per_trade": job.settings.tuning.risk_per_trade,
+        "versions": versions(),
+        **describe_bars(job.bars),
+        **describe_trades(job.trades),
+        "notes": [list(note) for note in head.notes],
+        "warnings": list(head.warnings),
+        "links": [[link.title, link.address] for link in head.links],
     }
 
 
@@ -208,7 +224,7 @@ def tuning_page(folder: Path) -> PageContent:
         groups=groups,
         charts=charts,
         data_notes=[
-            *_facts(run),
+            *facts_of_run(run),
             *data_rows(result.get("data", {})),
             *_counts(folder, result, shown),
             *open_rows(result),
@@ -217,8 +233,8 @@ def tuning_page(folder: Path) -> PageContent:
         open_trades=_open_trades(folder, shown),
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
         method=_method(result),
-        reproduction=_reproduction(run) if run else None,
-        links=[PageLink(str(title), _relative(str(address))) for title, address in run.get("links", [])],
+        reproduction=reproduction_of(run) if run else None,
+        links=links_of_run(run),
     )
 
 
@@ -236,6 +252,11 @@ def _model(folder: Path, shown: frozenset[str]) -> dict[str, Any]:
     # Until version 0.2 the name was "model.json", as in the folder of a model.
     named = [name for name in (MODEL_SUMMARY, "model.json") if name in shown]
     return read_json(folder / named[0]) if named else {}
+
+
+def links_of_run(run: Mapping[str, Any]) -> list[PageLink]:
+    """Return the links that ``run.json`` has to the other pages of a whole run."""
+    return [PageLink(str(title), _relative(str(address))) for title, address in run.get("links", [])]
 
 
 def _relative(address: str) -> str:
@@ -467,7 +488,8 @@ def _ends(value: float | None) -> str:
     return "–" if value is None else _signed(value)
 
 
-def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+def facts_of_run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts on the bars that ``run.json`` has."""
     if not run:
         return []
     notes = [(str(name), str(value)) for name, value in run["notes"]]
@@ -506,6 +528,7 @@ def _method(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _reproduction(run: Mapping[str, Any]) -> Reproduction:
+def reproduction_of(run: Mapping[str, Any]) -> Reproduction:
+    """Return how to get the same numbers again, from ``run.json``."""
     fingerprints = {"bars": run["bars_fingerprint"], "trades": run["trades_fingerprint"]}
     return Reproduction(run["command"], run["seed"], run["versions"], fingerprints, run["run_id"])

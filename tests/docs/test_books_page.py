@@ -56,6 +56,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "book.toml").write_text(PLANS[0])
     (folder / "capped.toml").write_text(CAPPED)
     more = ["--set", "tracking.enabled=false", "--set", "validation.n_bootstrap=200", "--set", "data.splits=keep"]
+    more += ["--set", "tuning.book_trials=3"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         results: list[Result] = []
@@ -72,6 +73,13 @@ def test_the_commands_of_the_page(done: Any) -> None:
     assert "Which limit acted when" in page and "The limits against no limits" in page
     compared = results[3].stdout
     assert "return a year" in compared and "limits[1]" in compared and "CVaR 5%, day" in compared
+    tuned = json.loads((folder / "tuned" / "tune.json").read_text())
+    table = PAGE.partition("## Tuning the numbers")[2].partition("## Tonight")[0]
+    named = set(
+        re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in table.splitlines() if line[:3] == "| `"))
+    )
+    assert named == set(tuned), named ^ set(tuned)
+    assert tuned["n_trials"] == 5 and "Tuned book" in (folder / "tuned.html").read_text(encoding="utf-8")
     rows = json.loads((folder / "tonight.json").read_text())
     held = {row["trade_id"]: row["quantity_open"] for row in rows}
     for row in rows:

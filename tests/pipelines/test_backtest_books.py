@@ -196,7 +196,7 @@ def test_accounts_by_day_against_closed_forms() -> None:
 def test_other_commands_refuse_a_book_and_never_ignore_it(
     plan: Ladder, bars: BarSet, some_open: Trades, small: Settings, result: BacktestResult, tmp_path: Path
 ) -> None:
-    message = r"cannot yet follow \[\[limits\]\] and \[book\] of a plan"
+    message = r"cannot follow \[\[limits\]\] and \[book\] of a plan"
     with pytest.raises(LadderError, match=message):
         simulate(result.simulation.placed, plan)
     with pytest.raises(LadderError, match=message):
@@ -204,9 +204,9 @@ def test_other_commands_refuse_a_book_and_never_ignore_it(
     files = [tmp_path / "first.toml", tmp_path / "second.toml"]
     for file, ladder in zip(files, (ladder_from_mapping(LADDER), plan), strict=True):
         file.write_text(ladder_to_toml(ladder))
-    with pytest.raises(LadderError, match=r"second.toml', cannot yet follow .*Run `exitladder backtest` with each"):
+    with pytest.raises(LadderError, match=r"second.toml', cannot follow .*Run `exitladder backtest` with each"):
         compare([str(file) for file in files], small, bars=bars, trades=some_open)
-    with pytest.raises(LadderError, match=message):
+    with pytest.raises(LadderError, match=f"{message}.*`exitladder score` lists every evening"):
         export_ladder(plan, "json")
 
 

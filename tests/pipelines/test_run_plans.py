@@ -114,7 +114,7 @@ def test_what_a_run_cannot_do_with_a_plan_is_refused_before_the_training(
     searched = small.with_values({"search": {"adds": ["pyramid"], "add_maximum": [2.0, 3.0]}})
     for table, settings, text in (
         (reads, small, "reads exhaustion"),
-        (book, small, "run cannot yet follow"),
+        (book, small, "A run that tunes ladders cannot follow"),
         (PLAN, searched, "search.add_maximum"),
     ):
         with pytest.raises(LadderError, match=text):

@@ -13,6 +13,7 @@ from exitladder.runtime.progress import SILENT, Progress
 if TYPE_CHECKING:
     import pandas as pd
 
+    from exitladder.pipelines.books.run import RunBookResult
     from exitladder.pipelines.promote import PromoteResult
     from exitladder.pipelines.run import RunResult
 
@@ -28,8 +29,11 @@ def run(
     ladder: LadderLike | None = None,
     fills: Any = None,
     progress: Progress = SILENT,
-) -> RunResult:
+) -> RunResult | RunBookResult:
     """Train, tune, backtest, compare and score, and write a page for each with a summary of all.
+
+    With a plan that has a book, limits or a target, the numbers of the book are tuned, and your plan and the
+    recommended one backtested.
 
     Parameters
     ----------
@@ -46,8 +50,9 @@ def run(
 
     Returns
     -------
-    RunResult
-        ``trained``, ``tuned``, ``comparison`` and ``page``; `to_frame` has what each part found.
+    RunResult or RunBookResult
+        ``trained``, ``tuned``, ``comparison`` and ``page``; of a book ``tuned``, ``tested`` and ``page``. `to_frame`
+        has what each part found.
 
     Raises
     ------
@@ -59,9 +64,12 @@ def run(
         If the folder cannot be written.
     """
     from exitladder.pipelines import run as verb
+    from exitladder.pipelines.books.run import run_book
 
     plan = None if ladder is None else ladder_of(ladder)
     call, market, known = bars_and_trades(call_of(settings, progress), bars, trades, fills=fills)
+    if plan is not None and plan.shares_account:
+        return run_book(market, known, call.settings, plan=plan, out=Path(out), tell=call.say, progress=progress)
     return verb.run(market, known, call.settings, out=Path(out), ladder=plan, tell=call.say, progress=progress)
 
 

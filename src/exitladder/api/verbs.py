@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
     from exitladder.pipelines.score import ScoreResult
     from exitladder.pipelines.train import TrainResult
-    from exitladder.pipelines.tune import TuneResult
+    from exitladder.pipelines.tune import TuneBookResult, TuneResult
     from exitladder.trades.trades import PlacedTrades, Trades
 
 
@@ -134,8 +134,10 @@ def tune(
     out: str | os.PathLike[str] | None = None,
     command: str = "",
     progress: Progress = SILENT,
-) -> TuneResult:
+) -> TuneResult | TuneBookResult:
     """Tune a ladder walk-forward, evaluate it out of sample, and record the run.
+
+    With a plan that has a book, limits or a target, the exits stay and the numbers of the book are tuned.
 
     Parameters
     ----------
@@ -157,8 +159,9 @@ def tune(
 
     Returns
     -------
-    TuneResult
-        ``recommended`` is the exit to use, ``ladder`` the tuned one; `to_frame` has the exits side by side.
+    TuneResult or TuneBookResult
+        ``recommended`` is the exit to use, ``ladder`` the tuned one; `to_frame` has the exits side by side, or the
+        accounts of a book.
 
     Raises
     ------
@@ -175,6 +178,11 @@ def tune(
     call, market, known = bars_and_trades(call_of(settings, progress), bars, trades, fills=fills)
     with contextlib.ExitStack() as stack:
         folder = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory())) / "tuned"
+        if own is not None and own.shares_account:
+            return verb.tune_numbers(
+                market, known, call.settings, model=stack.enter_context(_reference(model)), plan=own, out=folder,
+                command=command, progress=progress,
+            )  # fmt: skip
         return verb.tune(
             market, known, call.settings, model=stack.enter_context(_reference(model)), ladder=own, fresh=fresh,
             out=folder, command=command, progress=progress,

@@ -213,6 +213,8 @@ def _shortcuts(options: dict[str, Any]) -> dict[str, Any]:
     names |= {f"tuning_{name}": f"tuning.{name}" for name in ("sampler", "storage", "study", "workers", "scheduler")}
     names["model_scheduler"] = "model.scheduler"
     found = {names[name]: options.pop(name) for name in list(options) if name in names}
+    # candidates are ladders, or numbers of a book
+    found["tuning.book_trials"] = found.get("tuning.n_trials")
     return {name: value for name, value in found.items() if value is not None}
 
 

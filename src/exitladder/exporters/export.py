@@ -31,6 +31,10 @@ _PYTHON = {
     "freqtrade": ("exit_rules", "growing", "on_freqtrade"),
     "vectorbt": ("exit_rules", "growing", "one_bar", "growing_bar", "replay", "on_vectorbt"),
 }  # fmt: skip
+_ORDERS_OF_BOOKS = (
+    "`exitladder score` lists every evening what the book sells and buys at the next open. To export the exits alone, "
+    "leave these tables out."
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,7 +111,7 @@ def export_ladder(
     """
     target = target_named(to)
     check_exchanges(exchanges)
-    refuse_limits(ladder, "export")
+    refuse_limits(ladder, "A program that trades one position at a time", _ORDERS_OF_BOOKS)
     hooked = check_asks(target, asks_of(ladder), hooks=hooks)
     differs = target.differs_for(ladder)
     if to == "json":

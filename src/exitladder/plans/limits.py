@@ -256,17 +256,17 @@ def _check_book(book: Book) -> None:
         _check_limit(limit, f"book.limits[{number}]", of_book=True)
 
 
-_BACKTEST_IT = "Use `exitladder backtest` for it, or leave these tables out."
+_OTHER_COMMANDS = "Use `exitladder backtest` or `exitladder tune` for it, or leave these tables out."
 
 
-def refuse_limits(ladder: Ladder, what: str, cure: str = _BACKTEST_IT) -> None:
+def refuse_limits(ladder: Ladder, what: str, cure: str = _OTHER_COMMANDS) -> None:
     """Raise an error if a plan has limits, a target or a book, which `what` cannot follow.
 
     Parameters
     ----------
     ladder : Ladder
     what : str
-        Subject of the message, such as ``"tune"``.
+        Subject of the message, such as ``"A simulation of trades one by one"``.
     cure : str
         What to do instead, in a sentence.
 
@@ -278,7 +278,8 @@ def refuse_limits(ladder: Ladder, what: str, cure: str = _BACKTEST_IT) -> None:
     tables = [name for name, is_used in (*used, ("[book]", ladder.book.is_shared)) if is_used]
     if tables:
         raise LadderError(
-            f"{what} cannot yet follow {' and '.join(tables)} of a plan, which need all positions side by side. {cure}"
+            f"{what} cannot follow {' and '.join(tables)} of a plan, which need all positions side by side in one "
+            f"account. {cure}"
         )
 
 

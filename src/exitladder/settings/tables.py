@@ -365,6 +365,13 @@ class TuningSettings:
     size_equity: float = _key(
         0.0, "money in the account before the first trade, for sizes; 0: equity in [book] of the plan", least=0
     )
+    book_objective: str = _key(
+        "sharpe",
+        "objective of the numbers of a book, of its account at daily closes: sharpe, calmar (return per year over "
+        "drawdown) or return_per_year",
+        among=("sharpe", "calmar", "return_per_year"),
+    )
+    book_trials: int = _key(60, "combinations of its numbers that are tried; all if there are no more", least=1)
 
 
 @dataclass(frozen=True)
@@ -565,6 +572,11 @@ class SearchSettings:
     )
     add_maximum: tuple[float, ...] = _key(
         [], "most that may be held, as a multiple of the first quantity, in steps of 0.5; empty: no maximum", kind=float
+    )
+    book: tuple[str, ...] = _key(
+        ["plan"],
+        "numbers of a book that tune varies: plan (all that the plan states, from half to twice) or ranges such as "
+        '"book.max_open = 2..10" and "limits[1].open_loss_equity >= 0.002..0.02"',
     )
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,7 +29,10 @@ from exitladder.cli.session import Session, example, session_command
 )
 @path_option("--ladder", "Your own ladder (.toml), as an additional baseline.", required=False)
 @click.option(
-    "--trials", type=click.IntRange(min=1), metavar="N", help="Number of candidate ladders (tuning.n_trials)."
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of candidates (tuning.n_trials; of a book tuning.book_trials).",
 )
 @click.option(
     "--sampler",
@@ -75,26 +79,26 @@ def command(
 
     Ends with a recommendation, written to recommended.toml: keep your own exits, use a simple exit, or use the
     tuned ladder. With --model it may also be an exit that reads the model.
+
+    With a plan that has a book, limits or a target (--ladder), the exits stay and the numbers of the book are tuned.
     """
-    from exitladder.pipelines.tune import tune
+    from exitladder.pipelines.tune import tune, tune_numbers
     from exitladder.plans.file import read_plan
 
     session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
-    result = tune(
-        market,
-        known,
-        session.settings,
-        model=model,
-        ladder=read_plan(ladder) if ladder else None,
-        fresh=fresh,
-        out=out,
-        command=session.command,
-        progress=session.progress,
-    )
-    shown = result.to_mapping()
+    own = read_plan(ladder) if ladder else None
+    how: dict[str, Any] = {"model": model, "out": out, "command": session.command, "progress": session.progress}
+    if own is not None and own.shares_account:
+        if fresh:
+            session.warn("--fresh has no effect on a book: its trials are not kept.")
+        shown = tune_numbers(market, known, session.settings, plan=own, **how).to_mapping()
+    else:
+        shown = tune(market, known, session.settings, ladder=own, fresh=fresh, **how).to_mapping()
     if session.form == "table":
         from exitladder.cli.screens.tune import tune_screen
+        from exitladder.cli.screens.tuned_book import tuned_book_screen
 
-        session.write(tune_screen(shown, str(out), width_of(session.stdout)))
+        screen = tuned_book_screen if shown.get("kind") == "book" else tune_screen
+        session.write(screen(shown, str(out), width_of(session.stdout)))
         return
     session.emit(shown)

@@ -8,6 +8,7 @@ from typing import Any
 from exitladder.cli.screens.parts import facts, short_verdict
 from exitladder.cli.screens.train import finding_text
 from exitladder.cli.screens.tune import policies_text
+from exitladder.cli.screens.tuned_book import accounts_text
 
 
 def run_screen(found: Mapping[str, Any], out: str, width: int) -> str:
@@ -43,3 +44,29 @@ def run_screen(found: Mapping[str, Any], out: str, width: int) -> str:
         + "\n"
         + facts(pairs, width)
     )
+
+
+def run_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
+    """Return the screen of a whole run on a book.
+
+    Parameters
+    ----------
+    found : mapping
+        What ``--format json`` prints.
+    out : str
+        The folder of the files.
+    width : int
+        Characters per line.
+
+    Returns
+    -------
+    str
+    """
+    tuning, n_open = found["tuning"], found["n_open"]
+    pairs = [
+        *((title.lower(), text) for title, text in found["found"].items() if title != "Numbers"),
+        ("open trades", f"{n_open:,}; exitladder score lists their orders" if n_open else "none"),
+        ("plan to use", f"{out}/tuned/recommended.toml"),
+        ("summary page", found["page"]),
+    ]
+    return f"{tuning['recommendation']}\n\n{accounts_text(tuning, width)}\n" + facts(pairs, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ from exitladder.execution.sessions import is_overnight, trading_days
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation, TradeMoney
 from exitladder.plans.ladder import Ladder
-from exitladder.plans.limits import TAILS, Book
+from exitladder.plans.limits import TAILS, Book, Risk
 from exitladder.settings.contracts import Contract
 from exitladder.statistics.risk.coverage import Coverage
 from exitladder.trades.trades import PlacedTrades
@@ -119,7 +120,12 @@ class BookResult:
 
 
 def simulate_book(
-    placed: PlacedTrades, ladder: Ladder, signals: Signals | None = None, *, finer: BarSet | None = None
+    placed: PlacedTrades,
+    ladder: Ladder,
+    signals: Signals | None = None,
+    *,
+    finer: BarSet | None = None,
+    later: Sequence[tuple[int, Ladder]] = (),
 ) -> BookResult:
     """Return what a plan with a book or limits does with these trades, side by side in one account.
 
@@ -132,6 +138,9 @@ def simulate_book(
         Holds the series that signal rungs and limits read.
     finer : BarSet, optional
         Bars of a shorter interval, for the policy ``finer_bars``.
+    later : sequence of (int, Ladder)
+        Moments, nanoseconds since 1970 UTC, from which on other numbers of the same book hold (B13). The account goes
+        on, and everything else must be as in `ladder`.
 
     Returns
     -------
@@ -144,23 +153,62 @@ def simulate_book(
     BarsError
         A mark older than ``book.stale_days``.
     """
-    signals = checked_signals(placed, signals)
-    if placed.bars.dividends is not None:
-        raise LadderError("A book cannot yet be credited with dividends. Leave the table of corporate actions out.")
-    missing = [name for name in ladder.series if name not in signals.names]
-    if missing:
-        raise LadderError(
-            f"A limit, target or regime reads '{missing[0]}', and there is no such series. Give it with the bars."
-        )
-    check_stops(ladder, placed)
-    run = _Run(placed, ladder, signals, finer)
-    columns = max(1, len(ladder.adds), len(ladder.rungs)) if ladder.is_plan else 0
-    found = record_fills(run.through, len(placed), len(ladder.rungs), columns)
+    run = _Run(placed, [(0, ladder), *later], signals, finer)
+    found = record_fills(run.through, len(placed), len(ladder.rungs), run.n_columns)
     money = TradeMoney(run.terms.lot, run.terms.factor, run.terms.factor)
-    grown = found.growth if ladder.is_plan else None
-    adds = found.adds if ladder.is_plan else None
+    grown = found.growth if run.n_columns else None
+    adds = found.adds if run.n_columns else None
     simulation = Simulation(placed, ladder, found.states, found.rungs, found.book, money=money, growth=grown, adds=adds)
     return run.result(simulation)
+
+
+class BookAccounts:
+    """The accounts of the same trades under many plans that differ in the numbers of their book only; prepared once.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    plans : sequence of Ladder
+        Every plan that will be asked for.
+    signals : Signals, optional
+        Holds the series that any of them reads.
+
+    Raises
+    ------
+    LadderError
+        As `simulate_book`.
+    """
+
+    def __init__(self, placed: PlacedTrades, plans: Sequence[Ladder], signals: Signals | None = None) -> None:
+        self._run = _Run(placed, [(0, plan) for plan in plans], signals, None)
+
+    def curve(self, plan: Ladder, later: Sequence[tuple[int, Ladder]] = ()) -> Curve:
+        """Return the account at every close under a plan, and from some moments on under others.
+
+        Parameters
+        ----------
+        plan : Ladder
+        later : sequence of (int, Ladder)
+            See `simulate_book`.
+
+        Returns
+        -------
+        Curve
+            Equal to that of `simulate_book`.
+
+        Raises
+        ------
+        BarsError
+            A mark older than ``book.stale_days``.
+        """
+        return self._run.account([(0, plan), *later])
+
+
+def margin_rate(plan: Ladder) -> float:
+    """Return the share of a position's value that must be free to enter it."""
+    if plan.book.margin is not None:
+        return plan.book.margin
+    return 1 / plan.execution.leverage if plan.execution.leverage > 0 else 1.0
 
 
 def book_terms(placed: PlacedTrades, alone: Ladder, plan: Ladder) -> tuple[list[Ladder], IntArray, Terms]:
@@ -185,8 +233,8 @@ def book_terms(placed: PlacedTrades, alone: Ladder, plan: Ladder) -> tuple[list[
     LadderError
         If a contract pays in coins.
     """
-    execution, book = plan.execution, plan.book
-    rate = book.margin if book.margin is not None else 1 / execution.leverage if execution.leverage > 0 else 1.0
+    execution = plan.execution
+    rate = margin_rate(plan)
     groups = contract_groups(placed)
     of = np.zeros(len(placed), dtype=np.int64)
     lot, factor = np.full(len(placed), alone.costs.lot), np.full(len(placed), alone.costs.multiplier)
@@ -202,6 +250,19 @@ def book_terms(placed: PlacedTrades, alone: Ladder, plan: Ladder) -> tuple[list[
             rates = 1.0 if currencies is None else currencies.rate(contract.currency, entries, placed.bars)
             of[rows], lot[rows], factor[rows] = number, own.costs.lot, own.costs.multiplier * rates
     return ladders, of, Terms(lot, factor, rate, execution.maintenance_margin)
+
+
+def _shared_terms(plan: Ladder) -> tuple[Ladder, float, str, float]:
+    """Return the parts that all plans of one book share: the exits, the money, and the terms of its margin."""
+    exits = replace(plan.alone, name="book", tuned=None)
+    return exits, margin_rate(plan), plan.book.margin_call, plan.book.stale_days
+
+
+def without_limits(plan: Ladder) -> Ladder:
+    """Return the same book without limits, target or rules for its entries: only the money and its margin are left."""
+    book = plan.book
+    money = Book(book.equity, margin=margin_rate(plan), margin_call=book.margin_call, stale_days=book.stale_days)
+    return replace(plan, limits=(), risk=Risk(), target=None, book=money)
 
 
 @dataclass
@@ -227,13 +288,26 @@ class _State:
 class _Run:
     """One book: the inputs that stay, and the walk through its closes."""
 
-    def __init__(self, placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None) -> None:
-        self.placed, self.ladder, self.signals = placed, ladder, signals
-        self.book: Book = ladder.book
+    def __init__(
+        self,
+        placed: PlacedTrades,
+        stages: Sequence[tuple[int, Ladder]],
+        signals: Signals | None,
+        finer: BarSet | None,
+    ) -> None:
+        self.placed, self.signals = placed, checked_signals(placed, signals)
+        self.stages, self.plans = list(stages), [plan for _, plan in stages]
+        self.risk = next((plan.risk for plan in self.plans if plan.risk != Risk()), Risk())
+        self._check()
+        signals, ladder = self.signals, self.plans[0]
+        self.ladder, self.book = ladder, ladder.book
         self.money = math.inf if ladder.book.equity is None else float(ladder.book.equity)
         # In a book the account is liquidated, not the position (B5).
-        alone = with_purchases(replace(ladder, execution=replace(ladder.execution, leverage=0.0)))
+        grown = next((plan for plan in self.plans if plan.target is not None), ladder)
+        alone = with_purchases(replace(grown, execution=replace(grown.execution, leverage=0.0)))
         self.n_adds = len(alone.adds)
+        self.n_columns = max(1, self.n_adds, len(ladder.rungs)) if grown.is_plan else 0
+        self.grows_to_target = grown.target is not None
         ladders, self.ladder_of, self.terms = book_terms(placed, alone, ladder)
         windows, timings = atr_windows(ladders), timings_of(ladders)
         market = make_market(placed.bars, windows, finer)
@@ -243,22 +317,38 @@ class _Run:
             market,
             Readings(signals.values, signals.base, signals.first, signals.end),
         )
-        if ladder.target is not None:
+        if self.grows_to_target:
             without_planned_purchases(self.inputs.plan)
         self.targets: Targets | None = None
         self.times: Timeline = timeline(placed)
         self.day_of_close, self.day_of_entry = self._days()
-        self.estimates = Estimates(placed.bars, ladder.risk)
-        self.reads_joint = any(c.series in TAILS for limit in self.book.limits for c in limit.when)
+        self.estimates = Estimates(placed.bars, self.risk)
+        self.reads_joint = any(c.series in TAILS for p in self.plans for limit in p.book.limits for c in limit.when)
         self.last_bar = placed.end_bar - 1
         self.curve: list[tuple[float, float, float, float, float, int]] = []
         self.state = _State()
+
+    def _check(self) -> None:
+        """Refuse what no book can follow, and plans that differ in more than the numbers of their book."""
+        placed, first = self.placed, self.plans[0]
+        if placed.bars.dividends is not None:
+            raise LadderError("A book cannot yet be credited with dividends. Leave the table of corporate actions out.")
+        for plan in self.plans:
+            missing = [name for name in plan.series if name not in self.signals.names]
+            if missing:
+                raise LadderError(
+                    f"A limit, target or regime reads '{missing[0]}', and there is no such series. Give it with the "
+                    "bars."
+                )
+            if _shared_terms(plan) != _shared_terms(first) or plan.risk not in (self.risk, Risk()):
+                raise ValueError("plans of one book must differ in the numbers of their book only")
+        check_stops(first, placed)
 
     def _days(self) -> tuple[IntArray, IntArray]:
         """B6: return the day of each close, by the start of its bar, and of each entry; refuse days not shared."""
         bars = self.placed.bars
         days = {self._day_of(int(k)) for k in np.unique(self.placed.symbol_index)}
-        if self.book.daily_loss is not None and len(days) > 1:
+        if any(plan.book.daily_loss is not None for plan in self.plans) and len(days) > 1:
             shown = ", ".join(sorted(f"{day.exchange_tz} {day.session}".strip() for day in days))
             raise LadderError(
                 f"book.daily_loss needs days that all symbols share, but these have exchange_tz and session {shown}. "
@@ -286,19 +376,31 @@ class _Run:
         self.to, self.curve = to, []
         self.mark = self.placed.trades.entry_price.astype(np.float64).copy()
         self.bar_of_symbol = np.full(len(self.placed.bars), -1, dtype=np.int64)
-        self.joint = JointReturns(len(self.placed.bars), self.ladder.risk)
+        self.ladder = self.stages[0][1]
+        self.book = self.ladder.book
+        self.joint = JointReturns(len(self.placed.bars), self.risk)
         self.measures = PositionMeasures(to, self.signals, self.estimates)
-        self.tested = VarTest(self.ladder.risk)
+        self.tested = VarTest(self.risk)
         to.states[:, s.CUT_TO] = -1.0
-        if self.ladder.target is not None:
+        if self.grows_to_target:
             atr = self.inputs.market.atr[0]
-            self.targets = Targets(self.ladder.target, self.signals, self.estimates, atr, self.terms, to)
+            target = self.ladder.target or next(plan.target for plan in self.plans if plan.target is not None)
+            self.targets = Targets(target, self.signals, self.estimates, atr, self.terms, to)
+        entry_time = self.placed.trades.entry_time
+        later = iter([*self.stages[1:], (math.inf, self.ladder)])
+        begins, following = next(later)
         waiting = iter([*self.times.entries, -1])
         next_one = next(waiting)
         for k, time in enumerate(self.times.time.tolist()):
             while next_one >= 0 and self.times.judged[next_one] <= k:
+                while entry_time[next_one] >= begins:
+                    self._use(following)
+                    begins, following = next(later)
                 self._judge(next_one)
                 next_one = next(waiting)
+            while time >= begins:
+                self._use(following)
+                begins, following = next(later)
             part = slice(int(self.times.start[k]), int(self.times.start[k + 1]))
             self.bar_of_symbol[self.times.symbols[part]] = self.times.bars[part]
             self._close(int(time), int(self.day_of_close[k]), self.times.symbols[part], self.times.bars[part])
@@ -306,6 +408,39 @@ class _Run:
             self._step(np.array(state.open), np.full(len(state.open), END))
         if self.targets is not None:
             self.targets.name_orders(to.book)
+
+    def _use(self, plan: Ladder) -> None:
+        """B13: let other numbers hold from now on; limits that stay the same remember whether they have fired."""
+        before, active = self.ladder, self.state.firing.active
+        self.ladder, self.book = plan, plan.book
+        if self.targets is not None and plan.target is not None:
+            self.targets.target = plan.target
+        for is_book, old, new in (
+            (False, before.limits, plan.limits),
+            (True, before.book.limits, plan.book.limits),
+        ):
+            kept = {n for n, limit in enumerate(new) if n < len(old) and old[n] == limit}
+            active -= {(n, i) for n, i in active if (i < 0) == is_book and n not in kept}
+
+    def account(self, stages: Sequence[tuple[int, Ladder]]) -> Curve:
+        """Return the account under plans that this run was made for."""
+        self.stages = list(stages)
+        n, n_rungs = len(self.placed), len(self.plans[0].rungs)
+        to = Record(
+            states=np.zeros((n, s.SIZE)),
+            rungs=np.zeros((n, s.RUNG_ROWS, n_rungs)),
+            book=np.zeros((0, s.BOOK_COLUMNS)),
+            rows=np.zeros(n, dtype=np.int64),
+            growth=np.zeros((n, s.GROWTH if self.n_columns else 0)),
+            adds=np.zeros((n, s.ADD_ROWS if self.n_columns else 0, self.n_columns)),
+        )
+        self.through(to)
+        return self._curve()
+
+    def _curve(self) -> Curve:
+        columns = np.array(self.curve, dtype=np.float64).reshape(-1, 6).T
+        pnl, equity, exposure, net, margin, n_open = columns
+        return Curve(self.times.time, pnl, equity, exposure, net, margin, n_open.astype(np.int64))
 
     def _step(self, trades: IntArray, bars: IntArray) -> None:
         run_steps(self.inputs, self.to, trades.astype(np.int64), self.ladder_of[trades], bars.astype(np.int64))
@@ -488,12 +623,13 @@ class _Run:
             self._hold_adds()
         if self.reads_joint and state.equity > 0 and len(trades):
             self._forecast(now)
-        if not (self.ladder.limits or self.book.limits or self.targets is not None):
+        follows = self.targets is not None and self.ladder.target is not None
+        if not (self.ladder.limits or self.book.limits or follows):
             return
         at = bars_closed(placed.symbol_index[trades], self.bar_of_symbol, closing)
         if self.ladder.limits or self.book.limits:
             self._limit(now, at)
-        if self.targets is not None:
+        if self.targets is not None and follows:
             free = 0.0 if state.halted or state.ruined else max(state.equity - state.margin_used, 0.0)
             self.targets.decide(now, at, state.equity, free, state.firing)
 
@@ -565,9 +701,7 @@ class _Run:
 
     def result(self, simulation: Simulation) -> BookResult:
         """Return what the last run found."""
-        columns = np.array(self.curve, dtype=np.float64).reshape(-1, 6).T
-        pnl, equity, exposure, net, margin, n_open = columns
-        curve = Curve(self.times.time, pnl, equity, exposure, net, margin, n_open.astype(np.int64))
+        curve = self._curve()
         counts, firing = self.state.counts, self.state.firing
         reasons = set(o.SKIP_REASONS)
         return BookResult(
@@ -587,7 +721,7 @@ class _Run:
     def _var_tests(self) -> dict[str, Coverage | None]:
         """L6: the back-test of each value at risk that a limit reads."""
         found = {"book": self.tested.coverage()} if self.reads_joint else {}
-        if any(c.series in TAILS for limit in self.ladder.limits for c in limit.when):
+        if any(c.series in TAILS for plan in self.plans for limit in plan.limits for c in limit.when):
             counts = np.bincount(self.placed.symbol_index, minlength=len(self.placed.bars))
             for k in np.argsort(-counts, kind="stable")[:MOST_TESTED]:
                 if counts[k]:

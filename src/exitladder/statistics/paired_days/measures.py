@@ -18,7 +18,7 @@ from exitladder.statistics.paired_days.days import DayResampling, PairedMeasure
 from exitladder.statistics.tail import worst_mean
 
 TAIL = 0.05
-_DAYS_PER_YEAR = 365.25
+DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def compare_daily(days: DayResampling, candidate: FloatArray, baseline: FloatArr
         columns |= {key: x, f"{key}2": x**2}
     drawn, whole = days.sums(columns)
     measures: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-        "r_per_year": lambda s, key: s[key] / s["n"] * _DAYS_PER_YEAR,
+        "r_per_year": lambda s, key: s[key] / s["n"] * DAYS_PER_YEAR,
         "sharpe_daily": lambda s, key: _sharpe(s["n"], s[key], s[f"{key}2"]),
     }
     found = {
@@ -228,7 +228,7 @@ def _sharpe(n: Any, total: Any, squares: Any) -> Any:
     with np.errstate(divide="ignore", invalid="ignore"):
         n, total, squares = (np.asarray(x, dtype=np.float64) for x in (n, total, squares))
         variance = (squares - total**2 / n) / (n - 1)
-        return np.where(variance > 1e-15, total / n / np.sqrt(variance) * math.sqrt(_DAYS_PER_YEAR), np.nan)
+        return np.where(variance > 1e-15, total / n / np.sqrt(variance) * math.sqrt(DAYS_PER_YEAR), np.nan)
 
 
 def compare_tails(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> PairedMeasure:

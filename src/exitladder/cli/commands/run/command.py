@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,19 +43,26 @@ def command(
     ladders with your own exits, and lists the orders of open trades. Writes one page for each and a summary, the same
     files as the single commands, and tracks the runs.
     """
+    from exitladder.pipelines.books.run import PARTS as PARTS_OF_BOOK
+    from exitladder.pipelines.books.run import run_book
     from exitladder.pipelines.run import PARTS, run
     from exitladder.plans.file import read_plan
 
-    session.say(f"part 1 of {len(PARTS) + 1}: read and check bars and trades")
+    own = read_plan(ladder) if ladder else None
+    parts = PARTS_OF_BOOK if own is not None and own.shares_account else PARTS
+    session.say(f"part 1 of {len(parts) + 1}: read and check bars and trades")
     session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
-    result = run(
-        market, known, session.settings, out=out, ladder=read_plan(ladder) if ladder else None,
-        command=session.command, tell=session.say, progress=session.progress,
-    )  # fmt: skip
-    shown = result.to_mapping()
+    how: dict[str, Any] = {
+        "out": out, "command": session.command, "tell": session.say, "progress": session.progress
+    }  # fmt: skip
+    if own is not None and own.shares_account:
+        shown = run_book(market, known, session.settings, plan=own, **how).to_mapping()
+    else:
+        shown = run(market, known, session.settings, ladder=own, **how).to_mapping()
     if session.form == "table":
-        from exitladder.cli.screens.run import run_screen
+        from exitladder.cli.screens.run import run_book_screen, run_screen
 
-        session.write(run_screen(shown, str(out), width_of(session.stdout)))
+        screen = run_book_screen if shown.get("kind") == "book" else run_screen
+        session.write(screen(shown, str(out), width_of(session.stdout)))
         return
     session.emit(shown)
