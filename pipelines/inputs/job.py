@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
+from exitladder.clock import DAY_NS
 from exitladder.errors import ExitladderWarning
 from exitladder.execution.signals import Signals
 from exitladder.pipelines.inputs.books import with_book
@@ -21,6 +22,7 @@ from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tracking.tracker import NEWEST, RunKind, Tracker
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.limits import check_daily_loss
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -162,6 +164,8 @@ def open_job(
         If the model's features cannot be computed on these bars as they were in its training.
     TradesError
         If there is no trade, or a trade is outside its bars.
+    LadderError
+        If the ladder has a daily loss that stops nothing on these bars.
     """
     reference = model if isinstance(model, str) else ""
     if isinstance(model, str):
@@ -173,6 +177,8 @@ def open_job(
         if doubt := _newest_without_edge(reference, model):
             warnings.warn(doubt, ExitladderWarning, stacklevel=2)
         settings = with_features_of(model, settings, bars)
+    if ladder is not None:
+        check_daily_loss(ladder, on_days=bool((bars.interval_ns >= DAY_NS).all()))
     prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all, ladder=ladder, progress=progress)
     return Job(bars, trades, settings, prepared, model, progress=progress, reference=reference)
 

@@ -210,6 +210,18 @@ def test_other_commands_refuse_a_book_and_never_ignore_it(
         export_ladder(plan, "json")
 
 
+def test_a_daily_loss_that_stops_nothing_is_refused_on_daily_bars(
+    bars: BarSet, trades: Trades, small: Settings
+) -> None:
+    """Entries at the next open are entries of the next day; only purchases of a target are decided at the close."""
+    book = {"equity": 100_000, "daily_loss": 0.01}
+    with pytest.raises(LadderError, match="it stops nothing"):
+        backtest(bars, trades, ladder_from_mapping(LADDER | {"book": book}), small)
+    few = trades.take(np.arange(10))
+    for plan in ({"book": book | {"daily_loss_action": "close"}}, {"book": book, "target": {"volatility": 0.05}}):
+        assert "book" in backtest(bars, few, ladder_from_mapping(LADDER | {"rungs": []} | plan), small).summary
+
+
 def test_identical_exits_beside_a_plan_are_one_hypothesis() -> None:
     rng = np.random.default_rng(1)
     time = np.arange(60) * 86_400 * 10**9

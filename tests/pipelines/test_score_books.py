@@ -223,7 +223,7 @@ def test_what_no_file_states_is_asked_for_and_what_is_unknown_is_said(
     bars: BarSet, three: Trades, settings: Settings
 ) -> None:
     book = {"equity": 1e5, "limits": [{"when": "drawdown_equity >= 0.1", "reduce_to": 0.5}]}
-    daily = {"equity": 1e5, "daily_loss": 0.02}
+    daily = {"equity": 1e5, "daily_loss": 0.02, "daily_loss_action": "close"}
     poor = Management(account=AccountNow(9e4))
     with pytest.raises(LadderError, match="--equity"):
         score(bars, three, plan(book=book), None, settings)

@@ -256,6 +256,27 @@ def _check_book(book: Book) -> None:
         _check_limit(limit, f"book.limits[{number}]", of_book=True)
 
 
+def check_daily_loss(ladder: Ladder, *, on_days: bool) -> None:
+    """Raise an error if a daily loss would stop nothing (rule B6 of docs/design/books.md).
+
+    Parameters
+    ----------
+    ladder : Ladder
+    on_days : bool
+        Whether every bar lasts a day or longer: the day of a loss is then over at the close that shows it.
+
+    Raises
+    ------
+    LadderError
+    """
+    book = ladder.book
+    if on_days and book.daily_loss is not None and book.daily_loss_action == "stop" and ladder.target is None:
+        raise LadderError(
+            "book.daily_loss with daily_loss_action = 'stop' stops entries for the rest of the day, but these bars last "
+            "a day or longer, so it stops nothing. Set daily_loss_action = 'close', or leave daily_loss out."
+        )
+
+
 _OTHER_COMMANDS = "Use `exitladder backtest` or `exitladder tune` for it, or leave these tables out."
 
 
