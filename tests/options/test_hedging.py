@@ -16,7 +16,7 @@ from tests.options.markets import plan_of
 
 from exitladder.bars.actions import parse_split
 from exitladder.bars.reading import read_bars
-from exitladder.cli.screens.options import hedge_line
+from exitladder.cli.screens.options.backtest import hedge_line
 from exitladder.errors import OptionsError
 from exitladder.files.conventions import PLAIN
 from exitladder.files.table import Table

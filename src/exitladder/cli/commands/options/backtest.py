@@ -53,7 +53,7 @@ def backtest(
     results are compared with doing nothing: holding every position to expiry. docs/options.md has the file formats and
     a worked example.
     """
-    from exitladder.cli.screens.options import options_screen
+    from exitladder.cli.screens.options.backtest import options_screen
     from exitladder.options.modelled import read_volatilities, with_modelled_quotes
     from exitladder.options.positions.trades import read_option_trades
     from exitladder.pipelines.options.backtest import backtest_options

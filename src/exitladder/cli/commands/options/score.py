@@ -115,7 +115,7 @@ def score(
                 write_options_score(result, out)
         session.say(f"advice on {len(result.frame)} open positions: {out}")
     if session.form == "table":
-        from exitladder.cli.screens.options_score import options_score_screen
+        from exitladder.cli.screens.options.score import options_score_screen
 
         session.write(options_score_screen(result.records(), result.notes, width_of(session.stdout)))
     else:

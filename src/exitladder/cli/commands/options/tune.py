@@ -51,7 +51,7 @@ def tune(
     scored once on the positions entered after it, and the result is compared with holding to expiry. docs/options.md
     explains the search, the recommendation and the files.
     """
-    from exitladder.cli.screens.options_tune import tuning_screen
+    from exitladder.cli.screens.options.tune import tuning_screen
     from exitladder.options.modelled import read_volatilities, with_modelled_quotes
     from exitladder.options.positions.trades import read_option_trades
     from exitladder.pipelines.options.notes import data_notes
