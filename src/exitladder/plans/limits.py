@@ -272,8 +272,8 @@ def check_daily_loss(ladder: Ladder, *, on_days: bool) -> None:
     book = ladder.book
     if on_days and book.daily_loss is not None and book.daily_loss_action == "stop" and ladder.target is None:
         raise LadderError(
-            "book.daily_loss with daily_loss_action = 'stop' stops entries for the rest of the day, but these bars last "
-            "a day or longer, so it stops nothing. Set daily_loss_action = 'close', or leave daily_loss out."
+            "book.daily_loss with daily_loss_action = 'stop' stops entries for the rest of the day, but these bars "
+            "last a day or longer, so it stops nothing. Set daily_loss_action = 'close', or leave daily_loss out."
         )
 
 
