@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import textwrap
 from typing import IO
 
-# width of what does not go to a terminal, unless COLUMNS is set
+# width of what does not go to a terminal
 UNBOUNDED = 100_000
 
 
 def width_of(stream: IO[str]) -> int:
-    """Return the characters per line of a stream: COLUMNS, else a terminal's width, `UNBOUNDED` for a file or pipe."""
-    if stream.isatty():
-        return shutil.get_terminal_size().columns
-    wanted = os.environ.get("COLUMNS", "")
-    return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else UNBOUNDED
+    """Return the characters per line of a stream: a terminal's width, `UNBOUNDED` for a file or pipe."""
+    return shutil.get_terminal_size().columns if stream.isatty() else UNBOUNDED
 
 
 def fitted(text: str, stream: IO[str]) -> str:
