@@ -2,6 +2,7 @@
 
 from exitladder.features.catalogue import describe_catalogue
 from exitladder.features.compute import features_frame
+from exitladder.features.families.events import event_of
 from exitladder.features.families.trade_state import STATE_NAMES, trade_risk, trade_state_rows
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.from_settings import (
@@ -18,6 +19,7 @@ __all__ = [
     "FeatureSet",
     "RowMatrix",
     "describe_catalogue",
+    "event_of",
     "feature_matrix",
     "feature_set_of",
     "features_frame",

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.clock import interval_name
-from exitladder.features import describe_catalogue, row_matrix
-from exitladder.features.families.events import event_of
+from exitladder.features import describe_catalogue, event_of, row_matrix
 from exitladder.features.stored_set import feature_set_to_mapping
 from exitladder.models.estimators.trainer import LIGHTGBM
 from exitladder.models.exhaustion import SERIES

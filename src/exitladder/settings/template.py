@@ -150,7 +150,7 @@ def settings_toml(settings: Settings, remarks: Mapping[str, str] | None = None) 
         entries = [(_entry(f.name, getattr(table, f.name)), _comment(f, texts)) for f in fields(table)]
         beside = max(len(entry) for entry, _ in entries if len(entry) <= _LONG)
         before = ""
-        for entry, comment in entries:
+        for f, (entry, comment) in zip(fields(table), entries, strict=True):
             if part.name == "features" and entry.startswith("series = [{"):
                 lines.append(f"# {comment}")
                 lines += [line for item in table.series for line in _series_table(item)]
@@ -160,7 +160,8 @@ def settings_toml(settings: Settings, remarks: Mapping[str, str] | None = None) 
             elif len(entry) <= beside and (len(comment) <= _BESIDE or beside + len(comment) + 5 <= _WIDTH):
                 lines.append(f"{entry:<{beside}}   # {comment}")
             else:
-                lines += [*textwrap.wrap(comment, _WIDTH, initial_indent="# ", subsequent_indent="# "), entry]
+                lines += textwrap.wrap(comment, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+                lines += [entry] if len(entry) <= _WIDTH else _of_several_lines(f.name, getattr(table, f.name))
             before = comment
         lines.append("")
     return "\n".join(lines)
@@ -172,6 +173,11 @@ def _entry(name: str, value: Any) -> str:
     for pattern, written in ((r"\[\n\s*", "["), (r",\n\s*\]", "]"), (r",\n\s*", ", ")):
         text = re.sub(pattern, written, text)
     return f"{name} = {text}"
+
+
+def _of_several_lines(name: str, value: Any) -> list[str]:
+    """Return a long array with an item on each line."""
+    return tomli_w.dumps({name: plain(value)}).strip().splitlines()
 
 
 def _free_table(table: Contracts | Currencies, remarks: Mapping[str, str]) -> list[str]:

@@ -77,7 +77,7 @@ def test_overlapping_exports_add_nothing_twice(run: Run, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "flags", "message"),
     [
-        ("a,b,c\n1,2,3\n", (), "Trades must have the columns"),
+        ("a,b,c\n1,2,3\n", (), "No column of x.csv is known as symbol, entry_time, entry_price, quantity"),
         ("a,b,c\n1,2,3\n", ("--from", "bybit"), "is of a known kind"),
         ("a,b,c\n1,2,3\n", ("--from", "bybitt"), "Did you mean 'bybit'?"),
         ("symbol,time,side,quantity,price\nA,03/04/2024,buy,1,2\n", (), "--dayfirst or --monthfirst"),
