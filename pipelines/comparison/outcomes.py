@@ -58,6 +58,8 @@ class Bookings:
 def bookings(source: Source, ids: pd.Index) -> Bookings:
     """Return what the fills of these trades booked; a trade without fills counts on the day of its exit.
 
+    What the fills do not explain, costs above all, is booked with the last of them.
+
     Parameters
     ----------
     source : Source
@@ -81,6 +83,11 @@ def bookings(source: Source, ids: pd.Index) -> Bookings:
     kept = row >= 0
     row, when = row[kept], source.fill_time[kept]
     booked = np.nan_to_num(source.fills["r"].to_numpy(np.float64)[kept])
+    if "planned_risk" not in trades and {"quantity"} <= set(source.fills) & set(trades):
+        # of a ladder it is the R-multiple of the price, of a plan the fill's part of the result
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = source.fills["quantity"].to_numpy(np.float64)[kept] / trades["quantity"].to_numpy(np.float64)[row]
+        booked *= np.nan_to_num(share)
     rest = total - np.bincount(row, booked, len(ids))
     latest = np.full(len(ids), np.iinfo(np.int64).min)
     np.maximum.at(latest, row, when)

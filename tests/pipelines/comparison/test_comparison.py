@@ -18,6 +18,8 @@ from exitladder.errors import TradesError
 from exitladder.pipelines.compare import compare
 from exitladder.pipelines.comparison.groups import decisive_trades, regimes
 from exitladder.pipelines.comparison.models import prediction_measures
+from exitladder.pipelines.comparison.outcomes import bookings
+from exitladder.pipelines.comparison.sources import Source
 from exitladder.pipelines.pages.comparison import comparison_html
 from exitladder.pipelines.run import renamed
 from exitladder.pipelines.train import TrainResult
@@ -204,3 +206,24 @@ def test_ladders_own_exits_and_models_are_compared_on_bars(
     (pair,) = models["pairs"]
     assert (pair["log_loss"]["difference"], pair["verdict"], pair["value"]["difference_r"]) == (0, "no_difference", 0)
     assert "Each model on these rows" in compare_screen(models, 80)
+
+
+def test_each_part_of_a_position_books_its_own_share_of_the_result() -> None:
+    """Known answer: half sold at 2R on the second day, the rest stopped at -1R on the tenth, with 0.1 R of costs."""
+    entry = pd.Timestamp("2024-01-01", tz="UTC")
+    days = [entry + pd.Timedelta(days=k) for k in (0, 1, 9)]
+    trades = pd.DataFrame(
+        {"trade_id": ["a"], "entry_time": [entry], "exit_time": [days[2]], "r": [0.4], "quantity": [10.0]}
+    ).set_index("trade_id")
+    fills = pd.DataFrame(
+        {
+            "trade_id": "a", "bar_time": days, "order": ["entry", "rung", "stop"], "quantity": [10.0, 5.0, 5.0],
+            "r": [0.0, 2.0, -1.0],
+        }
+    )  # fmt: skip
+    first = int(entry.value // DAY_NS)
+    of_ladder = bookings(Source("ladder", trades, fills), trades.index).daily(first, 10)
+    assert of_ladder[[1, 9]] == pytest.approx([1.0, -0.6]) and np.count_nonzero(of_ladder) == 2
+    # fills of a plan are parts of the result already
+    plan = Source("plan", trades.assign(planned_risk=20.0), fills.assign(r=[0.0, 1.0, -0.6]))
+    assert bookings(plan, trades.index).daily(first, 10) == pytest.approx(of_ladder)
