@@ -22,7 +22,7 @@ from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE, SampleCoun
 from exitladder.runtime.progress import Progress
 from exitladder.settings.tables import AccountSettings, Settings
 from exitladder.statistics.bootstrap import shared_draws
-from exitladder.statistics.comparison import holm
+from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES, nanoseconds
 from exitladder.statistics.paired_days.measures import compare_groups, compare_measures, resampled_days
@@ -121,23 +121,22 @@ def _details(pair: Pair, account: Account | None, intervals: Intervals, bars: Ba
     difference = ours.r - theirs.r
     days = resampled_days(ours, theirs, day, intervals)
     measures = {name: one.to_mapping() for name, one in compare_measures(ours, theirs, days).items()}
-    # One number has one interval: that of the verdict.
-    found = pair.found
-    measures["expectancy_r"] |= {
-        name: None if np.isnan(value) else float(value)
-        for name, value in (
-            ("low", found.low),
-            ("high", found.high),
-            ("p_value", found.p_value),
-            ("detectable", found.detectable_r),
-        )
-    }
+    # One number has one interval, that of the verdict, and a cost of nothing changes nothing.
+    measures["expectancy_r"] |= _as_verdict(pair.found)
+    if "after_impact_r" in measures and ours.impact_r is not None and theirs.impact_r is not None:
+        net = (ours.r - ours.impact_r, theirs.r - theirs.impact_r)
+        measures["after_impact_r"] |= _as_verdict(compare_r(*net, time=entered, intervals=intervals))
     return {
         "measures": measures,
         "account": None if account is None else compare_accounts(sides, ids, booked, account, intervals),
         "by": compare_groups(difference, groups_of(shared, bars), days),
         "decisive": decisive_trades(shared, difference),
     }
+
+
+def _as_verdict(found: Comparison) -> dict[str, float | None]:
+    values = {"low": found.low, "high": found.high, "p_value": found.p_value, "detectable": found.detectable_r}
+    return {name: None if np.isnan(value) else float(value) for name, value in values.items()}
 
 
 def _adjust_measures(details: Sequence[dict[str, Any]]) -> None:

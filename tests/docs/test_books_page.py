@@ -32,6 +32,11 @@ trail = "4ATR"
 [book]
 equity = 100000
 max_open = 3
+[costs]
+commission_bps = 2.0
+slippage_bps = 3.0
+lot = 1
+min_quantity = 1
 """
 
 

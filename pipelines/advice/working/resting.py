@@ -74,6 +74,8 @@ def carried(previous: Mapping[str, Any] | None) -> dict[str, Any]:
         kept |= {"stop_price": float(stop), "stop_before": float(stop)}
     if previous.get("quantity_open") is not None:
         kept["quantity_open"] = float(previous["quantity_open"])
+    if previous.get("replacements"):
+        kept["replacements"] = list(previous["replacements"])
     if previous.get("asof") is not None:  # what happened since then is not known yet
         kept["asof"] = pd.to_datetime(str(previous["asof"]), utc=True)
     return {**kept, "working": [order.to_mapping() for order in working]}

@@ -140,11 +140,15 @@ def advise(standing: Standing, held: int, gone: int = 0) -> Advice:
         left -= excess
     elif excess < 0:
         found.warnings.append(
-            f"quantity_open is {held}, less than the {planned} of the plan; orders are reduced to it."
+            f"quantity_open is {held}, less than the {planned} of the plan: orders are reduced by the difference, as "
+            "if they had been filled in part."
         )
     found.quantity = max(excess, 0)
+    rest = planned
     for order in standing.market_orders():
-        quantity = left if order.quantity == ALL else min(order.quantity, left)
+        # what the plan keeps is kept, whichever of its sales the quotes do not show
+        rest -= rest if order.quantity == ALL else min(order.quantity, rest)
+        quantity = left - min(rest, left)
         if quantity <= 0:
             continue
         decided = _decision(standing, order.code, order.rung)
@@ -158,7 +162,8 @@ def advise(standing: Standing, held: int, gone: int = 0) -> Advice:
         left -= quantity
     leg = position.legs[0]
     for rung, limit, size in standing.limit_orders():
-        quantity = min(size, left)
+        rest -= min(size, rest)
+        quantity = left - min(rest, left)
         if quantity > 0:
             price = Venue(tick=position.costs.tick or CENT).price(limit, leg.sign)
             found.orders.append(

@@ -322,4 +322,10 @@ def _sentence(scored: Scored, advice: Advice, held: int) -> str:
     guard = "" if math.isnan(stop) else f" The stop is {stop:.10g}, compared with the mark at each close."
     if limits:
         return f"Hold; {verb.lower()} {resting_texts}.{guard}"
+    followed = scored.standing.followed
+    if followed is not None and not followed.bars_managed:
+        return (
+            f"Hold: the plan manages this position from {moment_text(scored.begins)} on, and has not judged the closes "
+            f"before; with --since-entry it judges them all.{guard}"
+        )
     return f"Hold: the plan has no order for the next quote.{guard}"

@@ -46,7 +46,7 @@ def tuning_summary(
     policies, said, last = found.policies, found.verdict, found.choices[-1]
     advice, recommended = found.choice, found.recommended
     if policies.base.costs == Costs():
-        notes = (*notes, "before costs: neither [costs] nor --plan sets any")
+        notes = (*notes, "before costs: the plan, or without one [costs], sets none")
     known, table = np.unique(found.groups[found.is_known]), found.table()
     # of the positions scored
     best = max((row["expectancy_r"]["value"] for row in table if row["expectancy_r"]["value"] is not None), default=0.0)

@@ -183,7 +183,8 @@ def recommended(compared: Mapping[tuple[str, str], Compared], last_choice: str) 
     """Return which plan to use: `WALK` (the numbers tuned on all days), `OWN` or `NONE`.
 
     Your own numbers stay unless another account is better than theirs; of two that are, the one without limits stays
-    unless the tuned numbers are better than it, too.
+    unless the tuned numbers are better than it, too. They also stay if the tuning on all days chose no limits, which
+    are not better than them.
 
     Parameters
     ----------
@@ -199,7 +200,8 @@ def recommended(compared: Mapping[tuple[str, str], Compared], last_choice: str) 
     tuned_is_better = compared[WALK, OWN].kind == "better"
     if none_is_better and not (tuned_is_better and compared[WALK, NONE].kind == "better"):
         return NONE
-    return last_choice if tuned_is_better else OWN
+    # that the tuned numbers are better says nothing of no limits
+    return WALK if tuned_is_better and last_choice == WALK else OWN
 
 
 def sentence(choice: str, compared: Mapping[tuple[str, str], Compared], numbers: str, days: Sequence[str]) -> str:

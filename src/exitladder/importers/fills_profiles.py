@@ -252,7 +252,7 @@ PLAIN_FILLS = Profile(
                      "tradedquantity", "executedquantity", "execqty", "quantitytransacted", "nominal", "anzahl",
                      "menge", "stuck", "aantal", "cantidad", "quantite", "quantita", "quantidade", "antal", "ilosc",
                      "количество", "成交数量", "数量"),
-        "filled": ("filledamount", "filledqty", "filledquantity", "filled", "executedqty", "executed", "cumqty"),
+        "filled": ("filledamount", "filledqty", "filledquantity", "filled", "executedqty", "executed"),
         "price": ("fillprice", "avgfillprice", "averagefillprice", "avgfilledprice", "averagefilledprice",
                   "filledavgprice", "avgprice", "averageprice", "avgpx", "filledprice", "executionprice",
                   "unitprice", "executedprice", "execprice", "avgexecutionprice", "averageexecutionprice",

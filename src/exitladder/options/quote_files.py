@@ -179,7 +179,9 @@ class Columns:
         """
         if broken.any():
             i = int(np.argmax(broken))
-            raise OptionsError(f"{rule}, but is {self.column(name).iloc[i]!r} ({self.table.place(i)}).")
+            value = self.column(name).iloc[i]
+            shown = value if isinstance(value, str) else str(value)
+            raise OptionsError(f"{rule}, but is '{shown}' ({self.table.place(i)}).")
 
     def numbers(self, name: str) -> FloatArray:
         """Return a column of numbers; NaN where blank, and everywhere without the column."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exitladder.cli.screens.parts import facts, notes_text, share, signed, texts_table
+from exitladder.cli.screens.parts import facts, share, signed, texts_table
 
 
 def tuned_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
@@ -40,7 +40,7 @@ def tuned_book_screen(found: Mapping[str, Any], out: str, width: int) -> str:
         + texts_table([_compared(row, found["measure"]) for row in found["comparisons"]], width),
         "Chosen before each part, from the closes before it\n" + texts_table(parts, width),
         f"Numbers of the book, {found['n_trials']:,} plans tried\n" + texts_table(numbers, width),
-        facts([("notes", notes_text(found["data"]))], width),
+        facts([("notes", " ".join(found["data"].get("notes", [])))], width),
         f"The plan to use: {out}/recommended.toml. All on one page: {out}/index.html\n"
         f"The account: {out}/book.csv    (run {found['run_id']})\n",
     ]

@@ -139,6 +139,9 @@ class Targets:
                 firing.unknown[TARGET] = firing.unknown.get(TARGET, 0) + 1
                 continue
             wanted = equity * self.target.volatility * self._regime(i, bar) / volatility
+            if math.isnan(wanted):
+                firing.unknown[TARGET] = firing.unknown.get(TARGET, 0) + 1
+                continue
             held = abs(float(now.value[k]))
             low, high = (wanted * (1 + sign * self.target.band) for sign in (-1, 1))
             is_outside = held > high * (1 + SHARE) or held < low * (1 - SHARE)

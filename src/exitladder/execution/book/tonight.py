@@ -335,6 +335,8 @@ class _Tonight:
         bars = self.placed.bars
         estimates = Estimates(bars, self.plan.risk)
         targets = Targets(target, self.signals, estimates, atr_of_set(bars, self.plan.atr_window), self.terms, self.to)
+        # the factor of before is not known here: where a regime is unknown, nothing is traded
+        targets.factor[:] = np.nan
         held = {int(self.trades[k]): float(self.to.states[self.trades[k], s.CUT_TO]) for k, _, _ in at}
         self.firing.acted.clear()
         free = max(self.account.equity - float(np.abs(now.value).sum()) * self.terms.margin, 0.0)
@@ -350,7 +352,9 @@ class _Tonight:
             elif self.to.adds[i, s.A_STATUS, 0] == o.PENDING:
                 self._buy(i, float(bars.close[bar]))
         if TARGET in self.firing.unknown:
-            self.found.notes.append("The volatility of a position is not known: the target trades nothing of it.")
+            self.found.notes.append(
+                "The volatility of a position, or one of its regimes, is not known: the target trades nothing of it."
+            )
 
     def _buy(self, i: int, last: float) -> None:
         """Note a purchase, cut to the maximum size at the last close as the engine cuts it at the open (PL7)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from exitladder.cli.commands.options.files import MarketFiles, read_market
+from exitladder.cli.commands.options.files import MarketFiles, read_market, warn_of_costs
 from exitladder.cli.inputs import out_option, path_option, reading_options
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
@@ -64,6 +64,7 @@ def backtest(
         raise click.UsageError("Give either --quotes FILE or --volatility FILE.")
     how = session.settings.data.conventions
     ladder = read_ladder(plan)
+    warn_of_costs(session, ladder)
     files = MarketFiles(quotes, bars, actions, settlements, underlying)
     market = read_market(session, files, repair, interval)
     known = read_option_trades(trades, session.settings.options, how)

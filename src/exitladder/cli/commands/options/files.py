@@ -12,6 +12,7 @@ from exitladder.cli.session import Session
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.options.market import OptionMarket
+    from exitladder.plans.ladder import Ladder
 
 
 @dataclass(frozen=True)
@@ -90,3 +91,12 @@ def as_traded(session: Session, path: Path, repair: bool, interval: str | None) 
         raise SettingsError("Strikes are at prices as traded, but data.adjust is adj_close. Set data.adjust=none.")
     session = replace(session, settings=replace(session.settings, data=replace(data, adjust="none")))
     return load_bars(session, path, repair, interval)
+
+
+def warn_of_costs(session: Session, plan: Ladder) -> None:
+    """Warn if the plan has other costs than the settings: only the plan's count."""
+    if not plan.costs.has_rates_of(session.settings.costs):
+        session.warn(
+            "The costs of the plan differ from [costs] of the settings, and the plan's count. Write the same [costs] "
+            "into both."
+        )

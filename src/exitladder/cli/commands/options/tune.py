@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.commands.options.files import MarketFiles, read_market
+from exitladder.cli.commands.options.files import MarketFiles, read_market, warn_of_costs
 from exitladder.cli.inputs import out_option, path_option, reading_options
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
@@ -63,6 +63,8 @@ def tune(
         raise click.UsageError("Give either --quotes FILE or --volatility FILE.")
     how = session.settings.data.conventions
     own = None if plan is None else read_ladder(plan)
+    if own is not None:
+        warn_of_costs(session, own)
     files = MarketFiles(quotes, bars, actions, settlements, underlying)
     market = read_market(session, files, repair, interval)
     known = read_option_trades(trades, session.settings.options, how)
