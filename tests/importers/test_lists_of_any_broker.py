@@ -425,3 +425,20 @@ def test_containers(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(head + bytes(600))
         with pytest.raises(InputFileError, match=said):
             import_files([tmp_path / name])
+
+
+def test_a_row_that_a_file_repeats_changes_nothing_but_its_note(read: Read) -> None:
+    """Ids that differ on every row are those of fills, also where the file has one row twice."""
+    rows = "Trade ID,time,symbol,side,quantity,price\n" + "".join(
+        f"{k},2024-01-{k + 1:02} 10:00,ACME,{'sell' if k % 2 == 0 else 'buy'},10,{100 + k}\n" for k in range(1, 9)
+    )
+    once, twice = read(rows), read(rows + rows.splitlines(keepends=True)[-1])
+    assert shown(once) == shown(twice) and len(once.trades) == 4 and not once.trades.is_open.any()
+
+
+def test_a_running_average_beside_the_price_is_asked_about(read: Read) -> None:
+    rows = "time,symbol,side,quantity,price,average price\n2024-01-16,ACME,Buy,10,100,100\n2024-02-05,ACME,Sell,10,105,100\n"
+    with pytest.raises(TradesError, match="may be the running cost of the position"):
+        read(rows)
+    orders = rows.replace("average price", "average price,status").replace(",100\n", ",100,filled\n")
+    assert [trade[3] for trade in shown(read(orders))] == [100.0]

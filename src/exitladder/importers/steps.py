@@ -7,6 +7,7 @@ from exitladder.importers import steps_of_programs as programs
 from exitladder.importers.plain.accounts import keep_accounts_apart, leave_out_orphans
 from exitladder.importers.plain.columns import (
     add_costs,
+    ask_for_the_price,
     blank_open_exits,
     coins_of_fees,
     find_side,
@@ -27,6 +28,7 @@ def plain(prepared: Prepared) -> None:
         prepared.frame["quantity"] = prepared.frame["filled"]
         prepared.frame = prepared.frame.drop(columns=["status"], errors="ignore")
     if prepared.kind == "fills":
+        ask_for_the_price(prepared)
         refuse_round_trips(prepared)
     blank_open_exits(prepared)
     join_times(prepared)

@@ -309,6 +309,7 @@ def test_your_own_numbers_stay_unless_another_account_is_better() -> None:
     assert recommended(of("worse", "", ""), WALK) == OWN
     assert recommended(of("better", "", ""), WALK) == WALK
     assert recommended(of("better", "", ""), OWN) == OWN
+    assert recommended(of("better", "", ""), NONE) == OWN
     assert recommended(of("", "better", ""), WALK) == NONE
     assert recommended(of("better", "better", ""), WALK) == NONE
     assert recommended(of("better", "better", "better"), WALK) == WALK

@@ -127,6 +127,25 @@ def _truth(cells: pd.Series, header: str, lines: pd.Series) -> np.ndarray:
     return words.isin(_YES).to_numpy()
 
 
+def ask_for_the_price(prepared: Prepared) -> None:
+    """Ask which of two columns is the price of a fill: an average beside a price may be a running cost.
+
+    In a list of orders the average price is that of the order's fills, and the other one its limit.
+    """
+    header = prepared.found.headers.get("price", "")
+    others = {key_of(name): name for name in prepared.found.rest.columns}
+    is_average = key_of(header).startswith(("avg", "average"))
+    has_orders = "status" in prepared.found.frame or any(
+        key in others for key in ("limitprice", "ordertype", "status", "orderstatus", "orderprice", "type")
+    )
+    if is_average and "price" in others and not has_orders:
+        raise TradesError(
+            f"The price of a fill must be known, but {prepared.found.sheet.name} has '{header}' and "
+            f"'{others['price']}', and the average may be the running cost of the position. Name the price of each "
+            f"fill: --map '{others['price']}=price', or --map '{header}=price'."
+        )
+
+
 def refuse_round_trips(prepared: Prepared) -> None:
     """Reject a list of fills with unread columns of exits: a row is a round trip then.
 

@@ -22,7 +22,9 @@ def own_ids(prepared: Prepared) -> None:
         side = decode_sides(frame["side"])
     else:
         side = np.where(frame["quantity"].str.contains(r"^\s*[-\u2212(]|-\s*$"), -1.0, 1.0)
-    if "symbol" not in frame or not are_executions(frame["trade_id"], frame["symbol"], side):
+    # a row that the file repeats is no second execution
+    once = ~frame.drop(columns=["line"], errors="ignore").duplicated().to_numpy()
+    if "symbol" not in frame or not are_executions(frame["trade_id"][once], frame["symbol"][once], side[once]):
         return
     if "fill_id" not in frame:
         frame["fill_id"] = frame["trade_id"]
