@@ -190,3 +190,20 @@ def test_an_option_and_other_commands_do_not_mix(example: Path) -> None:
         assert "`options score`" in " ".join(found.stderr.split())
     both = run("--volatility", "iv.csv")
     assert both.exit_code == 2 and "either --quotes FILE or --volatility FILE" in both.stderr
+
+
+def test_what_was_closed_but_no_quote_shows_is_not_ordered_again(example: Path) -> None:
+    """The plan closes half of four; the owner holds two the evening after, and the file has no quotes of that day."""
+    quotes = pd.read_csv("quotes.csv")
+    quotes[quotes["timestamp"] <= "2024-03-13"].to_csv("early.csv", index=False)
+    head = "trade_id,symbol,side,entry_time,quantity,quantity_open,entry_price,expiry,strike,right,strike_2\n"
+    plan = Path("plan.toml").read_text().split("[[rungs]]")
+    Path("half.toml").write_text("[[rungs]]".join(plan[:2]) + "[costs]" + plan[2].split("[costs]")[1])
+    line = "exitladder options score --trades now.csv --quotes early.csv --bars bars.csv --plan half.toml --since-entry"
+    ordered = []
+    for held in (4, 3, 2):
+        Path("now.csv").write_text(f"{head}s,XYZ,long,2024-03-11,4,{held},1.40,2024-03-15,100,call,105\n")
+        result = run("--asof", "2024-03-13", "--out", "now.json", "--set", "tracking.enabled=false", line=line)
+        assert result.exit_code == 0, result.output
+        ordered.append([order["quantity"] for order in json.loads(Path("now.json").read_text())[0]["orders"]])
+    assert ordered == [[2, 2], [1, 1], []]
