@@ -13,6 +13,7 @@ from exitladder.measures.impact import impact_of
 from exitladder.settings.impact import ImpactSettings
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import compare_r
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 from exitladder.statistics.ratios import with_interval
 
@@ -53,11 +54,7 @@ def impact_summary(
         summary[name] = with_interval(mean.value, mean.low, mean.high)
     if theirs is not None and known.any():
         other, paid = (np.concatenate(one) for one in ([p.r for p in theirs], impact_of(theirs, settings.impact).r))
-        some = known & np.isfinite(r - cost) & np.isfinite(other - paid)
-        for name, ours_r, theirs_r in (("difference_before_r", r, other), ("difference_r", r - cost, other - paid)):
-            compared = compare_r(ours_r[some], theirs_r[some], time=time[some], intervals=intervals)
-            summary[name] = with_interval(compared.difference_r, compared.low, compared.high)
-        summary["n_pairs"] = int(some.sum())
+        summary |= _differences((np.where(known, r, np.nan), cost), (other, paid), time, intervals)
     summary["n_unknown"] = int((np.isnan(cost) & np.isfinite(r)).sum())
     summary["n_large_entries"] = found.n_large_entries
     return cost, summary
@@ -97,14 +94,36 @@ def impact_of_exits(
             | {key: float(values[known].mean()) if known.any() else None for key, values in mean.items()}
             | {"n_unknown": int((~known & np.isfinite(net_r[name])).sum())}
         )
-    ours, theirs = compared
-    after = [net_r[name] - cost[name] for name in compared]
-    some = np.isfinite(after[0]) & np.isfinite(after[1])
-    found: dict[str, Any] = {"baseline": theirs, "n_pairs": int(some.sum())}
-    for key, pair in (("difference_before_r", (net_r[ours], net_r[theirs])), ("difference_r", after)):
-        difference = compare_r(pair[0][some], pair[1][some], time=time[some], intervals=settings.intervals)
-        found[key] = with_interval(difference.difference_r, difference.low, difference.high) if some.any() else None
-    return terms_of_law(settings.impact) | found | {"policies": rows}
+    both = ((net_r[name], cost[name]) for name in compared)
+    found = _differences(*both, time, settings.intervals)
+    if not found["n_pairs"]:
+        found |= {"difference_before_r": None, "difference_r": None}
+    return terms_of_law(settings.impact) | {"baseline": compared[1]} | found | {"policies": rows}
+
+
+def _differences(
+    ours: tuple[FloatArray, FloatArray], theirs: tuple[FloatArray, FloatArray], time: IntArray, intervals: Intervals
+) -> dict[str, Any]:
+    """Return the difference of two exits before impact and after it, on the trades of which both are known.
+
+    Parameters
+    ----------
+    ours, theirs : (float64 array, float64 array), shape (n_trades,)
+        Net R before impact, and the impact in R.
+    time : int64 array, shape (n_trades,)
+    intervals : Intervals
+
+    Returns
+    -------
+    dict
+    """
+    some = np.isfinite(ours[0] - ours[1]) & np.isfinite(theirs[0] - theirs[1])
+    found: dict[str, Any] = {"n_pairs": int(some.sum())}
+    before, after = (ours[0], theirs[0]), (ours[0] - ours[1], theirs[0] - theirs[1])
+    for name, (one, other) in (("difference_before_r", before), ("difference_r", after)):
+        compared = compare_r(one[some], other[some], time=time[some], intervals=intervals)
+        found[name] = with_interval(compared.difference_r, compared.low, compared.high)
+    return found
 
 
 def terms_of_law(settings: ImpactSettings) -> dict[str, Any]:
