@@ -83,7 +83,7 @@ def bookings(source: Source, ids: pd.Index) -> Bookings:
     kept = row >= 0
     row, when = row[kept], source.fill_time[kept]
     booked = np.nan_to_num(source.fills["r"].to_numpy(np.float64)[kept])
-    if "planned_risk" not in trades and {"quantity"} <= set(source.fills) & set(trades):
+    if "planned_risk" not in trades and "quantity" in source.fills and "quantity" in trades:
         # of a ladder it is the R-multiple of the price, of a plan the fill's part of the result
         with np.errstate(divide="ignore", invalid="ignore"):
             share = source.fills["quantity"].to_numpy(np.float64)[kept] / trades["quantity"].to_numpy(np.float64)[row]
@@ -131,7 +131,6 @@ def outcomes(source: Source, ids: pd.Index, booked_r: FloatArray) -> Outcomes:
         mfe_r=_column(trades, "mfe_r"),
         cost_r=_cost_r(source, trades),
         booked_r=booked_r,
-        impact_r=_column(trades, "impact_r") if source.impact else None,
     )
 
 

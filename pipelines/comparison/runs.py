@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,17 +114,13 @@ def _details(pair: Pair, account: Account | None, intervals: Intervals, bars: Ba
     first, n_days = calendar(entered, booked)
     daily = [one.daily(first, n_days) for one in booked]
     ours, theirs = (outcomes(side, ids, day) for side, day in zip(sides, daily, strict=True))
-    if pair.other.impact != pair.first.impact:
-        ours = replace(ours, impact_r=None)
     day = entered // DAY_NS - first
     difference = ours.r - theirs.r
     days = resampled_days(ours, theirs, day, intervals)
     measures = {name: one.to_mapping() for name, one in compare_measures(ours, theirs, days).items()}
-    # One number has one interval, that of the verdict, and a cost of nothing changes nothing.
-    measures["expectancy_r"] |= _as_verdict(pair.found)
-    if "after_impact_r" in measures and ours.impact_r is not None and theirs.impact_r is not None:
-        net = (ours.r - ours.impact_r, theirs.r - theirs.impact_r)
-        measures["after_impact_r"] |= _as_verdict(compare_r(*net, time=entered, intervals=intervals))
+    # One number has one interval: that of the verdict.
+    measures["expectancy_r"] |= _interval(pair.found)
+    measures = {"expectancy_r": measures.pop("expectancy_r"), **_after_impact(pair, intervals), **measures}
     return {
         "measures": measures,
         "account": None if account is None else compare_accounts(sides, ids, booked, account, intervals),
@@ -134,9 +129,20 @@ def _details(pair: Pair, account: Account | None, intervals: Intervals, bars: Ba
     }
 
 
-def _as_verdict(found: Comparison) -> dict[str, float | None]:
+def _interval(found: Comparison) -> dict[str, float | None]:
     values = {"low": found.low, "high": found.high, "p_value": found.p_value, "detectable": found.detectable_r}
     return {name: None if np.isnan(value) else float(value) for name, value in values.items()}
+
+
+def _after_impact(pair: Pair, intervals: Intervals) -> dict[str, dict[str, Any]]:
+    """Return net R less market impact as a measure; empty without one law of both, or where no cost is known."""
+    first, other = pair.first, pair.other
+    if not first.impact or other.impact != first.impact:
+        return {}
+    after = [side.trades.loc[pair.ids, "r"] - side.trades.loc[pair.ids, "impact_r"] for side in (other, first)]
+    found = compare_r(*after, time=pair.both.loc[pair.ids, "entry_time"], intervals=intervals)
+    means = {"candidate": found.candidate_r, "baseline": found.baseline_r, "difference": found.difference_r}
+    return {"after_impact_r": means | _interval(found)} if found.n else {}
 
 
 def _adjust_measures(details: Sequence[dict[str, Any]]) -> None:

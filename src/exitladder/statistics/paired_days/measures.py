@@ -35,8 +35,6 @@ class Outcomes:
         Best open profit, and commission, slippage and financing, in R; NaN if unknown.
     booked_r : float64 array, shape (n_days,)
         Net R that fills booked on each calendar day.
-    impact_r : float64 array, shape (n,), optional
-        Market impact in R, NaN if unknown; None without a law of impact.
     """
 
     r: FloatArray
@@ -44,7 +42,6 @@ class Outcomes:
     mfe_r: FloatArray
     cost_r: FloatArray
     booked_r: FloatArray
-    impact_r: FloatArray | None = None
 
 
 def resampled_days(
@@ -82,8 +79,7 @@ def compare_measures(candidate: Outcomes, baseline: Outcomes, days: DayResamplin
     dict of str to PairedMeasure
         ``expectancy_r``; ``r_per_bar`` sum of net R over sum of bars; ``sharpe_daily`` of the R booked per calendar
         day, annualised; ``max_drawdown_r`` of the booked R (at most 0); ``cvar_5_r`` mean of the worst 5% of trades;
-        ``mean_capture`` sum of net R over sum of MFE for trades with MFE above zero; ``cost_r`` per trade; with the
-        impact of both, ``after_impact_r`` net R less impact of the trades on which both are known.
+        ``mean_capture`` sum of net R over sum of MFE for trades with MFE above zero; ``cost_r`` per trade.
     """
     sides = {"c": candidate, "b": baseline}
     columns: dict[str, FloatArray] = {}
@@ -99,8 +95,6 @@ def compare_measures(candidate: Outcomes, baseline: Outcomes, days: DayResamplin
             f"{key}cost": days.per_day(np.where(known, side.cost_r, 0.0)),
             f"{key}known_cost": days.per_day(known.astype(np.float64)),
         }
-    after = _after_impact(candidate, baseline)
-    columns |= {name: days.per_day(values) for name, values in after.items()}
     drawn, whole = days.sums(columns)
     ratios = {
         "expectancy_r": ("r", "n"),
@@ -108,8 +102,6 @@ def compare_measures(candidate: Outcomes, baseline: Outcomes, days: DayResamplin
         "mean_capture": ("moved_r", "mfe"),
         "cost_r": ("cost", "known_cost"),
     }
-    if after:
-        ratios["after_impact_r"] = ("after", "paid")
     found = {}
     for name, (over, under) in ratios.items():
         values = {key: _ratio(whole[key + over], whole[key + under]) for key in sides}
@@ -117,23 +109,8 @@ def compare_measures(candidate: Outcomes, baseline: Outcomes, days: DayResamplin
         found[name] = days.measure(float(values["c"]), float(values["b"]), np.asarray(again[0] - again[1]))
     found |= compare_daily(days, candidate.booked_r, baseline.booked_r)
     found["cvar_5_r"] = compare_tails(days, candidate.r, baseline.r)
-    order = (
-        "expectancy_r", "after_impact_r", "r_per_bar", "sharpe_daily", "max_drawdown_r", "cvar_5_r", "mean_capture",
-        "cost_r",
-    )  # fmt: skip
-    return {name: found[name] for name in order if name in found}
-
-
-def _after_impact(candidate: Outcomes, baseline: Outcomes) -> dict[str, FloatArray]:
-    """Return net R less impact of both, and which trades it is known of; empty if one of them has no impact."""
-    if candidate.impact_r is None or baseline.impact_r is None:
-        return {}
-    net = {"c": candidate.r - candidate.impact_r, "b": baseline.r - baseline.impact_r}
-    known = np.isfinite(net["c"]) & np.isfinite(net["b"])
-    if not known.any():
-        return {}
-    found = {f"{key}after": np.where(known, r, 0.0) for key, r in net.items()}
-    return found | {f"{key}paid": known.astype(np.float64) for key in net}
+    order = ("expectancy_r", "r_per_bar", "sharpe_daily", "max_drawdown_r", "cvar_5_r", "mean_capture", "cost_r")
+    return {name: found[name] for name in order}
 
 
 def compare_daily(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> dict[str, PairedMeasure]:
