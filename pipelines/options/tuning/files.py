@@ -23,7 +23,7 @@ from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
-from exitladder.settings.tables import Settings, plain
+from exitladder.settings.tables import Settings
 
 
 def tuning_summary(
@@ -86,8 +86,7 @@ def tuning_summary(
         "policies": table,
         "quotes": market.quotes.name,
         "notes": list(notes),
-        "options": settings.to_mapping()["options"],
-        "options_search": {k: plain(v) for k, v in vars(settings.options_search).items()},
+        **{name: settings.to_mapping()[name] for name in ("options", "options_search")},
     }
 
 
@@ -190,7 +189,7 @@ def tuning_files(found: OptionsTuning, market: OptionMarket, summary: dict[str, 
     for k, cut in enumerate(found.cuts):
         files[f"folds/fold-{k + 1}.toml"] = text(found.choices[k].ladder(policies), TUNED, cut.training, cut.moment)
     return files | {
-        "folds.csv": pd.DataFrame(fold_rows(found)),
+        "folds.csv": pd.DataFrame(summary["folds"]),
         "trials.csv": trials_frame(found),
         "net_r.csv": results_frame(found),
         "tune.json": summary,

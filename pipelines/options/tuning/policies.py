@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -38,12 +39,12 @@ class Policies:
     has_own: bool
     trades: Sequence[OptionTrade]
 
-    @property
+    @cached_property
     def plan(self) -> OptionPlan:
         """The base as a plan on options."""
         return option_plan(self.base)
 
-    @property
+    @cached_property
     def has_stops(self) -> bool:
         """Whether a position has a stop whatever the plan."""
         return not math.isnan(self.plan.stop_share) or any(not math.isnan(t.stop_price) for t in self.trades)
@@ -55,7 +56,7 @@ class Policies:
             return OWN
         return STOP_ONLY if self.has_stops else HOLD
 
-    @property
+    @cached_property
     def classics(self) -> dict[str, Candidate]:
         """The rules of thumb."""
         return classics(self.trades, self.plan.stop_share)

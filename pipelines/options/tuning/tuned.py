@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -127,14 +128,19 @@ class OptionsTuning:
         """Different positions scored out of sample."""
         return int(sum(cut.test.sum() for cut in self.cuts))
 
-    @property
+    @cached_property
     def _rows(self) -> IntArray:
         """The groups of the positions in `results`, numbered from 0."""
         return np.unique(self.groups[self.scored], return_inverse=True)[1].astype(np.int64)
 
+    @cached_property
+    def _against(self) -> dict[str, Comparison]:
+        ours = self.results[TUNED]
+        return {name: compared(ours, self.results[name], self._rows, self.intervals) for name in self.policies.names}
+
     def against(self, name: str) -> Comparison:
         """Return the tuned plans minus another exit on the positions of `results`."""
-        return compared(self.results[TUNED], self.results[name], self._rows, self.intervals)
+        return self._against[name]
 
     @property
     def few(self) -> list[str]:
