@@ -136,9 +136,10 @@ def backtest_options(
         plan = replace(plan, name=f"{plan.name} (plan)")
     check_targets(plan, list(trades))
     check_hedge(settings.options, market)
-    with options_run("backtest", trades, ladder, market, settings) as run:
+    quotes = describe_quotes(market.quotes)
+    with options_run("backtest", trades, ladder, market, quotes, settings) as run:
         result = _backtested(trades, (ladder, plan), market, settings, notes, progress)
-        result.summary["terms"] = _terms(market, settings)
+        result.summary["terms"] = _terms(quotes, settings)
         if command:
             result.summary.update(command=command, seed=settings.project.seed)
         _record(run, result)
@@ -173,7 +174,7 @@ def _backtested(
     if ladder.tuned is not None:
         table["sample"] = np.select(samples, [IN_SAMPLE, MIXED], OUT_OF_SAMPLE)
     with progress.stage("confidence intervals", 1):
-        summary = _summary(plan, outcomes, found, settings.intervals, samples)
+        summary = _summary(plan, (outcomes, table), found, settings.intervals, samples)
     summary |= {"ladder": plan.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
     hedge = None
@@ -185,14 +186,11 @@ def _backtested(
     return OptionsResult(ladder, fills_frame(outcomes), table, summary, hedge, decisions_frame(outcomes))
 
 
-def _terms(market: OptionMarket, settings: Settings) -> dict[str, Any]:
+def _terms(quotes: Mapping[str, str | int], settings: Settings) -> dict[str, Any]:
     """Return what the numbers rest on beside the plan, by which `compare` sees whether two runs can be compared."""
-    described = describe_quotes(market.quotes)
-    names = {"n_contracts": "n_contracts", "n_quotes": "n_quotes", "first_quote": "first_quote"}
-    quotes = {name: described[key] for name, key in names.items()}
-    quotes |= {"last_quote": described["last_quote"], "fingerprint": described["quotes_fingerprint"]}
+    shown = {name: quotes[name] for name in ("n_contracts", "n_quotes", "first_quote", "last_quote")}
     plain = {name: value for name, value in _plain(settings).items() if not name.startswith("hedge")}
-    return {"quotes": quotes, "options": plain}
+    return {"quotes": shown | {"fingerprint": quotes["quotes_fingerprint"]}, "options": plain}
 
 
 def _record(run: TrackedRun, result: OptionsResult) -> None:
@@ -247,18 +245,19 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 def _summary(
     plan: OptionPlan,
-    outcomes: Sequence[Outcome],
+    ours: tuple[Sequence[Outcome], pd.DataFrame],
     others: dict[str, list[Outcome]],
     intervals: Intervals,
     samples: tuple[BoolArray, BoolArray],
 ) -> dict[str, Any]:
-    table = trades_frame(outcomes)
+    """Return the summary of outcomes, given with their table, beside those of other exits."""
+    outcomes, table = ours
     status = table["status"]
     groups = same_positions([outcome.trade for outcome in outcomes])
-    ours = Results.of(outcomes)
+    results = Results.of(outcomes)
     in_sample, mixed = samples
     # positions that the plan was tuned on say nothing about it
-    fair = replace(ours, net_r=np.where(in_sample | mixed, np.nan, ours.net_r))
+    fair = replace(results, net_r=np.where(in_sample | mixed, np.nan, results.net_r))
     against = compared(fair, Results.of(others[HOLD]), groups, intervals)
     few = few_episodes(against) if against.is_known else []
     beside = {}
@@ -285,7 +284,7 @@ def _summary(
         "n_repeated": len(outcomes) - len(np.unique(groups)),
         "n_in_sample": int(in_sample.sum()),
         "n_mixed": int(mixed.sum()),
-        "expectancy_r": mean_r(ours, groups, intervals, few),
+        "expectancy_r": mean_r(results, groups, intervals, few),
         "pnl": float(table["pnl"].sum()),
         "costs": float(table["costs"].sum()),
         "baseline": HOLD,

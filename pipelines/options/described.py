@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -51,7 +51,12 @@ def describe_positions(trades: Sequence[OptionTrade]) -> dict[str, str | int]:
 
 @contextmanager
 def options_run(
-    kind: RunKind, trades: Sequence[OptionTrade], ladder: Ladder | None, market: OptionMarket, settings: Settings
+    kind: RunKind,
+    trades: Sequence[OptionTrade],
+    ladder: Ladder | None,
+    market: OptionMarket,
+    quotes: Mapping[str, str | int],
+    settings: Settings,
 ) -> Iterator[TrackedRun]:
     """Record a run on positions in options: its settings, plan, quotes, bars and positions.
 
@@ -61,6 +66,8 @@ def options_run(
     trades : sequence of OptionTrade
     ladder : Ladder or None
     market : OptionMarket
+    quotes : mapping
+        From `describe_quotes`, which reads all of them.
     settings : Settings
 
     Yields
@@ -69,9 +76,9 @@ def options_run(
         Takes the metrics and files; it ignores them if ``tracking.enabled`` is false.
     """
     with Tracker.from_settings(settings).run(kind, settings=settings, ladder=ladder, bars=market.bars) as run:
-        quotes, positions = describe_quotes(market.quotes), describe_positions(trades)
+        positions = describe_positions(trades)
         run.log_tags({"instrument": "options"})
-        run.log_params({"data": quotes | positions})
+        run.log_params({"data": dict(quotes) | positions})
         run.log_data(
             "trades",
             name=f"{len(trades):,} positions in options",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exitladder.files.output import csv_text, json_text
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.trades import OptionTrade
-from exitladder.pipelines.options.described import options_run
+from exitladder.pipelines.options.described import describe_quotes, options_run
 from exitladder.pipelines.options.score.columns import URGENCIES, flat_rows
 from exitladder.pipelines.options.score.score import OptionsScore
 from exitladder.plans.ladder import Ladder
@@ -37,7 +37,7 @@ def recorded_score(
         return ""
     counts = {name: int((result.frame["urgency"] == name).sum()) for name in URGENCIES}
     said = ", ".join(f"{n} {_WORDS[name]}" for name, n in counts.items() if n)
-    with options_run("score", trades, ladder, market, settings) as run:
+    with options_run("score", trades, ladder, market, describe_quotes(market.quotes), settings) as run:
         run.log_metrics(
             {"n_open": len(result.frame), "n_trades": len(result.frame)} | {f"n_{k}": n for k, n in counts.items()}
         )
