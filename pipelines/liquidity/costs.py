@@ -94,8 +94,8 @@ def impact_of_exits(
             | {key: float(values[known].mean()) if known.any() else None for key, values in mean.items()}
             | {"n_unknown": int((~known & np.isfinite(net_r[name])).sum())}
         )
-    both = ((net_r[name], cost[name]) for name in compared)
-    found = _differences(*both, time, settings.intervals)
+    ours, theirs = ((net_r[name], cost[name]) for name in compared)
+    found = _differences(ours, theirs, time, settings.intervals)
     if not found["n_pairs"]:
         found |= {"difference_before_r": None, "difference_r": None}
     return terms_of_law(settings.impact) | {"baseline": compared[1]} | found | {"policies": rows}
