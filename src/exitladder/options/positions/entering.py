@@ -107,14 +107,19 @@ def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket, sizes: S
     if premium <= 0 or premium >= (trade.width if trade.second is not None else math.inf):
         kind = "debit" if trade.side > 0 else "credit"
         raise SkippedError(f"{kind} of {premium:g} at the quotes is not between 0 and the width")
-    stop = _stop(trade, plan, premium)
+    stop = initial_stop(trade, premium, plan.stop_share)
+    if not math.isnan(trade.stop_price) and trade.side * (premium - stop) <= 0:
+        raise SkippedError(f"premium of {premium:g} at the entry is beyond the stop of {trade.stop_price:g}")
+    risk = risk_of(trade, premium, stop)
+    if math.isnan(risk):
+        raise SkippedError("a short call or put without a stop has no R")
     room = _room(trade, sizes, start)
     quantity = trade.quantity if has_price else min(trade.quantity, _whole(room))
     position = Position(
         trade=trade,
         legs=[Leg(n, c, sign, p) for n, ((c, sign), p) in enumerate(zip(trade.legs, prices, strict=True), start=1)],
         premium=premium,
-        risk=_risk(trade, premium, stop),
+        risk=risk,
         stop=stop,
         largest_profit=_largest_profit(trade, premium),
         held=quantity,
@@ -188,22 +193,15 @@ def _seen(bars: QuoteBars, i: int) -> bool:
     return bool(np.isfinite(bars.bid[i]).any() and np.isfinite(bars.ask[i]).any())
 
 
-def _stop(trade: OptionTrade, plan: OptionPlan, premium: float) -> float:
-    if not math.isnan(trade.stop_price):
-        if trade.side * (premium - trade.stop_price) <= 0:
-            raise SkippedError(f"premium of {premium:g} at the entry is beyond the stop of {trade.stop_price:g}")
-        return trade.stop_price
-    return premium * (1 - trade.side * plan.stop_share)
+def initial_stop(trade: OptionTrade, premium: float, share: float) -> float:
+    """Return the net premium of the stop: the trade's own, else a share of the premium away; NaN without either."""
+    return premium * (1 - trade.side * share) if math.isnan(trade.stop_price) else trade.stop_price
 
 
-def _risk(trade: OptionTrade, premium: float, stop: float) -> float:
-    """Return R per unit, by the terms of docs/design/options.md."""
-    if trade.side < 0 and trade.second is not None:
-        return trade.width - premium
+def risk_of(trade: OptionTrade, premium: float, stop: float) -> float:
+    """Return R per unit, by the terms of docs/design/options.md; NaN of a short call or put without a stop."""
     if trade.side < 0:
-        if math.isnan(stop):
-            raise SkippedError("a short call or put without a stop has no R")
-        return stop - premium
+        return stop - premium if trade.second is None else trade.width - premium
     return premium if math.isnan(stop) else premium - max(stop, 0.0)
 
 

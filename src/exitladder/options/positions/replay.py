@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, overload
 
+from exitladder.arrays import BoolArray, FloatArray
 from exitladder.bars.actions import Action
 from exitladder.clock import NO_TIME
 from exitladder.errors import OptionsError
@@ -117,7 +118,7 @@ def replay(
     list of Outcome
         In the order of `trades`.
     """
-    begun, skipped = begin(trades, plan, valuer)
+    begun, skipped = begin(trades, plan, valuer, Replay)
     found = {i: Outcome(trades[i], "skipped", reason) for i, reason in skipped.items()}
     for i, one in begun.items():
         one.path = [] if keeps_path else None
@@ -125,7 +126,12 @@ def replay(
     return [found[i] for i in range(len(trades))]
 
 
-def begin(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> tuple[dict[int, Replay], dict[int, str]]:
+AReplay = TypeVar("AReplay", bound="Replay")
+
+
+def begin(
+    trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer, kind: type[AReplay]
+) -> tuple[dict[int, AReplay], dict[int, str]]:
     """Enter trades, which share the sizes of quotes, in the order of their entries.
 
     Parameters
@@ -133,6 +139,7 @@ def begin(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> tu
     trades : sequence of OptionTrade
     plan : OptionPlan
     valuer : Valuer
+    kind : type of Replay
 
     Returns
     -------
@@ -142,7 +149,7 @@ def begin(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> tu
         Why the others cannot be replayed.
     """
     sizes = Sizes(valuer.market)
-    begun: dict[int, Replay] = {}
+    begun: dict[int, AReplay] = {}
     skipped: dict[int, str] = {}
     for i in sorted(range(len(trades)), key=lambda i: trades[i].entry_time):
         try:
@@ -150,7 +157,7 @@ def begin(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> tu
         except SkippedError as reason:
             skipped[i] = str(reason)
         else:
-            begun[i] = Replay(position, plan, valuer, start, sizes)
+            begun[i] = kind(position, plan, valuer, start, sizes)
     return begun, skipped
 
 
@@ -462,7 +469,7 @@ class Replay:
         if any(c.series in GREEK_SERIES for rung in waiting.values() for c in rung.when):
             values |= greek_series(self.position, mark, self.valuer, start)
         for n, rung in waiting.items():
-            if not all(_holds(condition, values[condition.series]) for condition in rung.when):
+            if not all(holds(condition, values[condition.series]) for condition in rung.when):
                 continue
             del self.rungs[n]
             why = tuple((str(condition), values[condition.series]) for condition in rung.when)
@@ -486,8 +493,12 @@ def _limit(rung: Rung, position: Position) -> float:
     return level
 
 
-def _holds(condition: Condition, value: float) -> bool:
-    """Return whether a comparison holds, with the slack of rule X4a; NaN makes it false."""
+@overload
+def holds(condition: Condition, value: float) -> bool: ...
+@overload
+def holds(condition: Condition, value: FloatArray) -> BoolArray: ...
+def holds(condition: Condition, value: float | FloatArray) -> bool | BoolArray:
+    """Return whether a comparison holds for a value, or for each of some, with the slack of rule X4a; NaN: false."""
     if condition.operator == ">=":
         return value >= condition.threshold - _SLACK
     if condition.operator == "<=":

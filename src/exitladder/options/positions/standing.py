@@ -120,7 +120,7 @@ def standing(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer, be
     -------
     list of Standing
     """
-    begun, skipped = begin(trades, plan, valuer)
+    begun, skipped = begin(trades, plan, valuer, Replay)
     found = {i: Standing(trades[i], None, reason) for i, reason in skipped.items()}
     for i, one in begun.items():
         one.begins = begins[i]

@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exitladder.arrays import FloatArray
-from exitladder.options.positions.entering import SkippedError, entered
 from exitladder.options.positions.measures import Valuer, greek_series, series
 from exitladder.options.positions.plan import GREEK_SERIES, OptionPlan
-from exitladder.options.positions.position import Position
-from exitladder.options.positions.replay import ALL, Order, Outcome, Replay
+from exitladder.options.positions.replay import ALL, Order, Outcome, Replay, begin
 from exitladder.options.positions.sizes import Sizes
 from exitladder.options.positions.tables import net_money
 from exitladder.options.positions.trades import OptionTrade
@@ -93,17 +91,10 @@ def paths_of(
     skipped : dict of int to str
         Why, by the number of the trade.
     """
-    sizes, held = Sizes(valuer.market), plan.held()
-    begun: dict[int, tuple[Position, int]] = {}
-    skipped: dict[int, str] = {}
-    for i in sorted(range(len(trades)), key=lambda i: trades[i].entry_time):
-        try:
-            begun[i] = entered(trades[i], held, valuer.market, sizes)
-        except SkippedError as reason:
-            skipped[i] = str(reason)
+    begun, skipped = begin(trades, plan.held(), valuer, _Held)
     found: list[Path | None] = []
     for i in range(len(trades)):
-        found.append(_Held(begun[i][0], held, valuer, begun[i][1], sizes).path_of(names) if i in begun else None)
+        found.append(begun[i].path_of(names) if i in begun else None)
         done(1)
     return found, skipped
 

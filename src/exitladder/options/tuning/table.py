@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.options.positions.entering import initial_stop, risk_of
 from exitladder.options.positions.plan import OptionPlan
+from exitladder.options.positions.replay import holds
 from exitladder.options.tuning.candidates import Candidate
 from exitladder.options.tuning.paths import N_FEES, Path
 from exitladder.plans.units import Condition
@@ -46,7 +48,7 @@ class ResultTable:
         self.entry_cost = np.array([path.entry_cost for path in paths])
         self.at_risk = np.array([p.risk * p.quantity * p.trade.multiplier for p in paths])
         self._fired: dict[tuple[tuple[Condition, ...], float | None], IntArray] = {}
-        self._of_stop: dict[float, tuple[FloatArray, FloatArray, IntArray]] = {}
+        self._of_stop: dict[float, tuple[FloatArray, IntArray]] = {}
         self._sizes: dict[tuple[float, ...], list[FloatArray]] = {}
 
     def __len__(self) -> int:
@@ -64,7 +66,7 @@ class ResultTable:
         float64 array
             NaN if a position has no R under the candidate: a short without a stop.
         """
-        ratio, _, out = self._stop(candidate.stop)
+        ratio, out = self._stop(candidate.stop)
         rests = [rung for rung in candidate.rungs if rung.sells_rest]
         for rung in rests:
             out = np.minimum(out, self._first(rung.when, candidate.stop))
@@ -92,16 +94,17 @@ class ResultTable:
             found -= np.where(np.isnan(fee) | (share == 0), 0.0, paid)
         return np.where(share == 0, 0.0, found)
 
-    def _stop(self, stop: float) -> tuple[FloatArray, FloatArray, IntArray]:
-        """Return R with a stop over R of the table, the loss per unit at it, and the close that reaches it."""
-        key = -1.0 if math.isnan(stop) else stop
+    def _stop(self, share: float) -> tuple[FloatArray, IntArray]:
+        """Return R with a stop at a share of the premium over R of the table, and the close that reaches it."""
+        key = -1.0 if math.isnan(share) else share
         if key not in self._of_stop:
-            both = np.array([_risk_and_loss(path, stop) for path in self.paths])
-            risks, losses = both[:, 0], both[:, 1]
-            ratio = risks / np.array([path.risk for path in self.paths])
+            stops = [initial_stop(path.trade, path.premium, share) for path in self.paths]
+            both = list(zip(self.paths, stops, strict=True))
+            losses = np.array([path.trade.side * (path.premium - stop) for path, stop in both])
+            ratio = np.array([risk_of(path.trade, path.premium, stop) / path.risk for path, stop in both])
             with np.errstate(invalid="ignore"):
                 hit = self.gain <= -losses[self.repeat] + _SLACK
-            self._of_stop[key] = ratio, losses, self._earliest(hit)
+            self._of_stop[key] = ratio, self._earliest(hit)
         return self._of_stop[key]
 
     def _first(self, when: tuple[Condition, ...], stop: float) -> IntArray:
@@ -114,7 +117,8 @@ class ResultTable:
                 values = self.values[condition.series]
                 if condition.series in _IN_R:
                     values = values / self._stop(stop)[0][self.repeat]
-                hit &= _holds(condition, values)
+                with np.errstate(invalid="ignore"):
+                    hit &= holds(condition, values)
             self._fired[key] = self._earliest(hit)
         return self._fired[key]
 
@@ -132,26 +136,3 @@ class ResultTable:
                 sold = sold + found[-1]
             self._sizes[fractions] = found
         return self._sizes[fractions]
-
-
-def _risk_and_loss(path: Path, stop: float) -> tuple[float, float]:
-    """Return R per unit of a position with a stop, and the loss per unit at which the stop is reached."""
-    trade, premium = path.trade, path.premium
-    if not math.isnan(trade.stop_price):
-        return path.risk, abs(premium - trade.stop_price)
-    loss = premium * stop
-    if trade.side < 0 and trade.second is not None:
-        return trade.width - premium, loss
-    if trade.side < 0:
-        return loss, loss
-    return premium if math.isnan(stop) else min(loss, premium), loss
-
-
-def _holds(condition: Condition, values: FloatArray) -> np.ndarray:
-    """Return where a comparison holds, as in a replay."""
-    with np.errstate(invalid="ignore"):
-        if condition.operator == ">=":
-            return np.asarray(values >= condition.threshold - _SLACK)
-        if condition.operator == "<=":
-            return np.asarray(values <= condition.threshold + _SLACK)
-        return np.asarray(values > condition.threshold if condition.operator == ">" else values < condition.threshold)
