@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.clock import NO_TIME, stamp_text
+from exitladder.clock import DAY_NS, NO_TIME, stamp_text
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.plan import GREEKS, OptionPlan
 from exitladder.options.positions.standing import Standing
@@ -136,14 +136,7 @@ def base_row(scored: Scored) -> dict[str, Any]:
 
 def asked_row(scored: Scored, text: str) -> dict[str, Any]:
     """Return the row of a position that cannot be scored: its orders in the market stay as they are."""
-    working = resting(scored.previous)
-    row = base_row(scored) | {
-        "summary": text,
-        "urgency": ASK,
-        "warnings": [f"Not scored: {text}"],
-        "working": working,
-        "instructions": order_lines([{**order, "time_in_force": "gtc"} for order in working]),
-    }
+    row = base_row(scored) | _asked(text, scored.previous)
     if scored.standing.followed is not None:
         row |= state_of(scored)
     return row
@@ -164,17 +157,24 @@ def faulty_row(trade_id: str, symbol: str, text: str, previous: Mapping[str, Any
     dict
     """
     known = previous or {}
-    working = resting(previous)
     kept = {
         name: known[name]
         for name in ("managed_from", "quantity_managed", "entry_time", "ladder", "side")
         if known.get(name)
     }
-    return empty_row() | kept | {
-        "trade_id": trade_id, "symbol": symbol, "summary": text, "urgency": ASK,
-        "warnings": [f"Not scored: {text}"], "working": working,
+    return empty_row() | kept | {"trade_id": trade_id, "symbol": symbol} | _asked(text, previous)
+
+
+def _asked(text: str, previous: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the columns that say what is asked; orders of an earlier output are left as they are."""
+    working = resting(previous)
+    return {
+        "summary": text,
+        "urgency": ASK,
+        "warnings": [f"Not scored: {text}"],
+        "working": working,
         "instructions": order_lines([{**order, "time_in_force": "gtc"} for order in working]),
-    }  # fmt: skip
+    }
 
 
 def state_of(scored: Scored) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def state_of(scored: Scored) -> dict[str, Any]:
         "max_profit_share": values["max_profit_share"],
         "bars_held": int(followed.state["bars_held"]),
         "bars_managed": followed.bars_managed,
-        "days_to_expiry": (last - date) / 86_400e9,
+        "days_to_expiry": (last - date) / DAY_NS,
         "last_trading_day": stamp_text(last),
         **greeks,
         "gamma_1pct": values["gamma"] * size * spot**2 / 100,

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from exitladder.pipelines.advice.working.moments import entered_at, moment_text
+from exitladder.pipelines.advice.working.orders import is_near
 from exitladder.pipelines.options.score.columns import ASK
 from exitladder.pipelines.options.score.orders import LIMIT, MARKET, LegOrder, resting_text
 from exitladder.pipelines.options.score.reading import OpenPosition
 
 _FIELDS = ("type", "side", "quantity", "price", "rung", "id", "contract")
-_SAME = 1e-9
 
 
 def of_same_position(
@@ -94,7 +94,7 @@ def instructed(
             found.append(order)
             continue
         left.remove(match)
-        if _is_near(order.price, match["price"]) and _is_near(order.quantity, match["quantity"]):
+        if is_near(order.price, match["price"]) and is_near(order.quantity, match["quantity"]):
             found.append(replace(order, do="leave"))
         else:
             old = {"was_price": match["price"], "was_quantity": int(match["quantity"]), "replaces": str(match["id"])}
@@ -109,10 +109,6 @@ def instructed(
 
 def _is_role(order: LegOrder, old: Mapping[str, Any]) -> bool:
     return (order.contract, order.side, order.rung) == (old["contract"], old["side"], old["rung"])
-
-
-def _is_near(a: float | None, b: float | None) -> bool:
-    return a == b or (a is not None and b is not None and abs(a - b) <= _SAME * max(abs(a), abs(b)))
 
 
 def left_over(previous: Mapping[str, Mapping[str, Any]], known: Collection[str]) -> list[str]:
@@ -138,6 +134,6 @@ def changes_since(row: Mapping[str, Any], previous: Mapping[str, Any] | None) ->
             texts.append(f"{label}: {previous[name]} to {row[name]}")
     for name, label in (("quantity_open", "open quantity"), ("mark", "mark"), ("stop_price", "stop")):
         old, new = previous.get(name), row[name]
-        if old is not None and new is not None and new == new and not _is_near(float(old), float(new)):
+        if old is not None and new is not None and new == new and not is_near(float(old), float(new)):
             texts.append(f"{label}: {old:.10g} to {new:.10g}")
     return texts
