@@ -21,6 +21,11 @@ _SAME_POSITION = ["contract", "side", "entry_time", "entry_price", "risk", "mult
 class OptionsSource(Source):
     """A backtest of options; time in bars and capital at notional value have no meaning for it."""
 
+    @property
+    def fills_add_up(self) -> bool:
+        """Always: `r` of a fill is its part of the position's result."""
+        return True
+
     def exposure(self, among: pd.Index | None = None) -> dict[str, Any]:
         """Return nothing: premiums are no notional value."""
         return {}

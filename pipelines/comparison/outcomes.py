@@ -83,8 +83,7 @@ def bookings(source: Source, ids: pd.Index) -> Bookings:
     kept = row >= 0
     row, when = row[kept], source.fill_time[kept]
     booked = np.nan_to_num(source.fills["r"].to_numpy(np.float64)[kept])
-    if "planned_risk" not in trades and "quantity" in source.fills and "quantity" in trades:
-        # of a ladder it is the R-multiple of the price, of a plan the fill's part of the result
+    if not source.fills_add_up and "quantity" in source.fills and "quantity" in trades:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = source.fills["quantity"].to_numpy(np.float64)[kept] / trades["quantity"].to_numpy(np.float64)[row]
         booked *= np.nan_to_num(share)

@@ -99,6 +99,11 @@ class Source:
         assert self.fills is not None
         return ~self.fills["order"].isin(("entry", "add", "mark")).to_numpy()
 
+    @property
+    def fills_add_up(self) -> bool:
+        """Whether `r` of a trade's fills adds up to its result, as that of a plan; of a ladder it is the price's."""
+        return "planned_risk" in self.trades
+
     def read_fills(self) -> None:
         """Read every column of the fills once, so that a damaged one is found while it is known where it came from."""
         if self.fills is not None:

@@ -10,22 +10,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.pipelines.test_backtest_options import WEEKS, market, positions
 
+from exitladder.clock import DAY_NS
 from exitladder.errors import TradesError
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.trades import OptionTrade
 from exitladder.pipelines.compare import compare
+from exitladder.pipelines.comparison.options import options_source
+from exitladder.pipelines.comparison.outcomes import bookings
 from exitladder.pipelines.options.backtest import OptionsResult, backtest_options
 from exitladder.pipelines.pages.comparison import comparison_html
 from exitladder.pipelines.pages.options.backtest import options_backtest_page
 from exitladder.pipelines.pages.page import page_html
 from exitladder.pipelines.report import report
+from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings
+from exitladder.statistics.mean import nanoseconds
 
 NEXT_DAY: dict[str, Any] = {"name": "next day", "stop": {"time": 1}}
 NOTHING: dict[str, Any] = {"name": "nothing"}
@@ -79,6 +85,20 @@ def test_repeated_rows_are_one_and_a_single_day_gives_no_interval(settings: Sett
     assert pair["interval"] == [None, None] and pair["verdict"] == "no_difference"
     assert "a single day" in pair["verdict_text"] and math.isfinite(pair["difference_r"])
     assert {row["low"] for row in pair["measures"].values()} == {None}
+
+
+def test_each_fill_books_its_own_part_of_a_position(settings: Settings) -> None:
+    """The rows of fills.csv add up to the results, so a day books what its fills earned."""
+    half = {"name": "half", "rungs": [{"fraction": 0.5, "when": ["bars_held >= 1"]}]}
+    result = backtested("half", half, settings, [replace(one, quantity=4) for one in positions(WEEKS)])
+    source = options_source("half", Tracker.from_settings(settings))
+    done = source.trades["r"].dropna().index
+    first = int(nanoseconds(source.trades["entry_time"]).min() // DAY_NS)
+    fills = result.fills[result.fills["trade_id"].isin(done)]
+    day = nanoseconds(fills["bar_time"]) // DAY_NS - first
+    earned = np.bincount(day, fills["r"])
+    assert (fills["quantity"] == 2).sum() >= len(done)
+    assert bookings(source, done).daily(first, len(earned)) == pytest.approx(earned)
 
 
 def test_what_cannot_be_compared_is_refused(settings: Settings) -> None:
