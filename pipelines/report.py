@@ -7,11 +7,12 @@ from pathlib import Path
 
 from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
+from exitladder.pipelines.options.described import is_options_backtest
 from exitladder.pipelines.options.score.tracked import SCORES as OPTIONS_SCORES
 from exitladder.pipelines.pages.books.tuned import is_book, tuned_book_page
 from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
-from exitladder.pipelines.pages.options.backtest import is_options_backtest, options_backtest_page
+from exitladder.pipelines.pages.options.backtest import options_backtest_page
 from exitladder.pipelines.pages.options.score import saved_options_score_page
 from exitladder.pipelines.pages.page import page_html
 from exitladder.pipelines.pages.saved_run import backtest_page

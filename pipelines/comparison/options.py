@@ -10,7 +10,8 @@ import pandas as pd
 from exitladder.errors import TradesError
 from exitladder.pipelines.comparison.pairs import Pair
 from exitladder.pipelines.comparison.sources import Source, folder_of, saved_source
-from exitladder.pipelines.tracking.saved_files import read_json
+from exitladder.pipelines.options.described import is_options_backtest
+from exitladder.pipelines.options.evidence import no_verdict
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.statistics.verdict import few_episodes
 
@@ -34,8 +35,7 @@ class OptionsSource(Source):
 def is_options_source(name: str, tracker: Tracker) -> bool:
     """Return whether a source is a saved backtest of options; False if there is no such folder or run."""
     folder = folder_of(name, tracker)
-    summary = None if folder is None else folder / "summary.json"
-    return summary is not None and summary.is_file() and "n_closes_without_mark" in read_json(summary)
+    return folder is not None and is_options_backtest(folder)
 
 
 def check_all_options(names: list[str], of_options: list[str]) -> None:
@@ -109,11 +109,7 @@ def too_few(pair: Pair, result: dict[str, Any]) -> dict[str, Any]:
     if not few:
         return result
     terms = "".join(f" {text}" for text in pair.terms)
-    text = (
-        f"No verdict on '{pair.other.name}' against '{pair.first.name}': the mean difference is "
-        f"{pair.found.difference_r:+.2f} R over {pair.found.n:,} positions, but {' and '.join(few)}. Positions of one "
-        f"day share one market, so they get no interval.{terms}"
-    )
+    text = no_verdict(pair.found, pair.other.name, pair.first.name, few) + terms
     for rows in (list(result["measures"].values()), *result["by"].values()):
         for row in rows:
             row |= {name: None for name in ("low", "high", "p_value", "p_adjusted", "detectable") if name in row}

@@ -35,8 +35,8 @@ from exitladder.pipelines.options.evidence import (
     compared,
     counted,
     mean_r,
+    no_verdict,
     same_positions,
-    too_few,
     with_ends,
 )
 from exitladder.pipelines.options.samples import samples_of, tuned_on_text
@@ -270,7 +270,7 @@ def _summary(
         }
     said = verdict(against, plan.name, HOLD)
     if few:
-        said = Verdict("no_difference", too_few(against, plan.name, few))
+        said = Verdict("no_difference", no_verdict(against, plan.name, HOLD, few))
     if (in_sample | mixed).any():
         rest = said.text if against.n else "tune.json has the result out of sample."
         said = Verdict(said.kind, f"{tuned_on_text(*samples)} {rest}", said.without_open)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from exitladder.options.market import OptionMarket
 from exitladder.options.positions.trades import OptionTrade
 from exitladder.options.quotes import Quotes
 from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.saved_files import read_json
 from exitladder.pipelines.tracking.tracker import RunKind, Tracker
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
@@ -94,3 +96,9 @@ def options_run(
             profile={key: quotes[key] for key in ("n_quotes", "n_contracts")},
         )
         yield run
+
+
+def is_options_backtest(folder: Path) -> bool:
+    """Return whether a folder has a backtest of options."""
+    summary = folder / "summary.json"
+    return summary.is_file() and "n_closes_without_mark" in read_json(summary)

@@ -159,14 +159,14 @@ def compared(ours: Results, theirs: Results, groups: IntArray, intervals: Interv
     )
 
 
-def too_few(found: Comparison, name: str, few: Sequence[str]) -> str:
+def no_verdict(found: Comparison, name: str, baseline: str, few: Sequence[str]) -> str:
     """Return why there is no verdict although there are enough trades for an interval.
 
     Parameters
     ----------
     found : Comparison
-    name : str
-        Of the plan.
+    name, baseline : str
+        Of the two exits.
     few : sequence of str
 
     Returns
@@ -174,8 +174,8 @@ def too_few(found: Comparison, name: str, few: Sequence[str]) -> str:
     str
     """
     return (
-        f"No verdict on '{name}' against '{HOLD}': the mean difference is {found.difference_r:+.2f} R over {found.n:,} "
-        f"positions, but {' and '.join(few)}. Positions of one day share one market, so they get no interval."
+        f"No verdict on '{name}' against '{baseline}': the mean difference is {found.difference_r:+.2f} R over "
+        f"{found.n:,} positions, but {' and '.join(few)}. Positions of one day share one market, so they get no interval."
     )
 
 

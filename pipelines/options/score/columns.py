@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,8 @@ import pandas as pd
 from exitladder.pipelines.options.score.orders import ACTIONS
 
 ASK = "ask"
-URGENCIES = ("exit", "reduce", ASK, "hold")
+_COUNTED = {"exit": "to exit", "reduce": "to reduce", ASK: "not scored", "hold": "to hold"}
+URGENCIES = tuple(_COUNTED)
 GREEK_COLUMNS = (
     "implied_volatility", "delta", "gamma", "vega", "theta", "position_delta", "position_gamma", "position_vega",
     "position_theta", "gamma_1pct", "theta_premium",
@@ -49,6 +50,18 @@ def by_urgency(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         }
     )
     return frame.loc[keys.sort_values(["rank", "days", "r"], kind="stable").index].reset_index(drop=True)
+
+
+def counted(urgencies: Iterable[str]) -> str:
+    """Return how many positions there are of each urgency, in words.
+
+    Examples
+    --------
+    >>> counted(["hold", "exit", "hold"])
+    '1 to exit, 2 to hold'
+    """
+    found = list(urgencies)
+    return ", ".join(f"{found.count(name)} {text}" for name, text in _COUNTED.items() if name in found)
 
 
 def flat_rows(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,14 +6,13 @@ from exitladder.files.output import csv_text, json_text
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.trades import OptionTrade
 from exitladder.pipelines.options.described import describe_quotes, options_run
-from exitladder.pipelines.options.score.columns import URGENCIES, flat_rows
+from exitladder.pipelines.options.score.columns import URGENCIES, counted, flat_rows
 from exitladder.pipelines.options.score.score import OptionsScore
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 
 SCORES = "options_scores.json"
 """File of a run of ``options score`` that its page is made from."""
-_WORDS = {"exit": "to exit", "reduce": "to reduce", "ask": "not scored", "hold": "to hold"}
 
 
 def recorded_score(
@@ -36,7 +35,7 @@ def recorded_score(
     if not len(result.frame):
         return ""
     counts = {name: int((result.frame["urgency"] == name).sum()) for name in URGENCIES}
-    said = ", ".join(f"{n} {_WORDS[name]}" for name, n in counts.items() if n)
+    said = counted(result.frame["urgency"])
     with options_run("score", trades, ladder, market, describe_quotes(market.quotes), settings) as run:
         run.log_metrics(
             {"n_open": len(result.frame), "n_trades": len(result.frame)} | {f"n_{k}": n for k, n in counts.items()}

@@ -28,8 +28,8 @@ from exitladder.pipelines.options.evidence import (
     compared,
     counted,
     mean_r,
+    no_verdict,
     same_positions,
-    too_few,
     with_ends,
 )
 from exitladder.pipelines.options.tuning.policies import OWN, TUNED, Policies, replayed
@@ -160,7 +160,7 @@ class OptionsTuning:
             return Verdict("no_difference", no_walk_text(len(known), n_open))
         found, few = self.against(HOLD), self.few
         if few:
-            return Verdict("no_difference", too_few(found, TUNED, few))
+            return Verdict("no_difference", no_verdict(found, TUNED, HOLD, few))
         return verdict(found, TUNED, HOLD)
 
     def table(self) -> list[dict[str, Any]]:

@@ -41,12 +41,6 @@ _ORDERS = {
 }
 
 
-def is_options_backtest(folder: Path) -> bool:
-    """Return whether a folder has a backtest of options."""
-    summary = folder / "summary.json"
-    return summary.is_file() and "n_closes_without_mark" in read_json(summary)
-
-
 def options_backtest_page(folder: Path) -> PageContent:
     """Return the page of a backtest of options from the files in its folder.
 

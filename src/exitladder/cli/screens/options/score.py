@@ -10,10 +10,10 @@ import pandas as pd
 
 from exitladder.cli.screens.parts import facts, signed
 from exitladder.clock import close_text
+from exitladder.pipelines.options.score.columns import counted
 
 _MOST = 80
 _WORDS = {"exit": "EXIT", "reduce": "REDUCE", "ask": "NEEDS YOU", "hold": "hold"}
-_COUNTED = {"exit": "to exit", "reduce": "to reduce", "ask": "not scored", "hold": "to hold"}
 _COLUMNS = (
     ("do", 9), ("trade", 16), ("symbol", 8), ("side", 5), ("held", -6), ("close", -6), ("days", -5), ("mark", -9),
     ("R now", -7),
@@ -28,8 +28,8 @@ def counts_of(rows: Sequence[Mapping[str, Any]]) -> str:
     >>> counts_of([{"urgency": "exit"}, {"urgency": "hold"}])
     '2 open positions: 1 to exit, 1 to hold'
     """
-    texts = [f"{n} {text}" for name, text in _COUNTED.items() if (n := sum(row["urgency"] == name for row in rows))]
-    return f"{len(rows):,} open position{'s' if len(rows) != 1 else ''}: {', '.join(texts)}"
+    counts = counted(row["urgency"] for row in rows)
+    return f"{len(rows):,} open position{'s' if len(rows) != 1 else ''}: {counts}"
 
 
 def options_score_screen(rows: Sequence[Mapping[str, Any]], notes: Sequence[str], width: int) -> str:
