@@ -175,7 +175,8 @@ def no_verdict(found: Comparison, name: str, baseline: str, few: Sequence[str]) 
     """
     return (
         f"No verdict on '{name}' against '{baseline}': the mean difference is {found.difference_r:+.2f} R over "
-        f"{found.n:,} positions, but {' and '.join(few)}. Positions of one day share one market, so they get no interval."
+        f"{found.n:,} positions, but {' and '.join(few)}. Positions of one day share one market, so they get no "
+        "interval."
     )
 
 

@@ -166,7 +166,7 @@ def faulty_row(trade_id: str, symbol: str, text: str, previous: Mapping[str, Any
 
 
 def _asked(text: str, previous: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the columns that say what is asked; orders of an earlier output are left as they are."""
+    """Return the columns with the question; orders of an earlier output are left as they are."""
     working = resting(previous)
     return {
         "summary": text,

@@ -194,12 +194,37 @@ def _seen(bars: QuoteBars, i: int) -> bool:
 
 
 def initial_stop(trade: OptionTrade, premium: float, share: float) -> float:
-    """Return the net premium of the stop: the trade's own, else a share of the premium away; NaN without either."""
+    """Return the net premium of the stop: the trade's own, else a share of the premium away; NaN without either.
+
+    Parameters
+    ----------
+    trade : OptionTrade
+    premium : float
+        At the entry.
+    share : float
+        Of the plan; NaN if it has no stop.
+
+    Returns
+    -------
+    float
+    """
     return premium * (1 - trade.side * share) if math.isnan(trade.stop_price) else trade.stop_price
 
 
 def risk_of(trade: OptionTrade, premium: float, stop: float) -> float:
-    """Return R per unit, by the terms of docs/design/options.md; NaN of a short call or put without a stop."""
+    """Return R per unit, by the terms of docs/design/options.md.
+
+    Parameters
+    ----------
+    trade : OptionTrade
+    premium, stop : float
+        Net premiums at the entry and of the stop, NaN without one.
+
+    Returns
+    -------
+    float
+        NaN of a short call or put without a stop.
+    """
     if trade.side < 0:
         return stop - premium if trade.second is None else trade.width - premium
     return premium if math.isnan(stop) else premium - max(stop, 0.0)
